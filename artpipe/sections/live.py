@@ -25,7 +25,8 @@ _HTML = """
 <p class="pair-of-buttons"><button class="button" type="button" data-new>{{ _("New picture") }}</button> <button class="button" type="button" data-keep>{{ _("Put aside") }}</button></p>
 <label class="field"><span>{{ _("Seed") }}</span><input type="number" min="0" max="4294967295" step="1" inputmode="numeric" data-seed></label>
 {% if live.path and live.path.captions %}
-<label class="field"><span>{{ _("In your words") }}</span><input maxlength="200" autocomplete="off" placeholder="{{ live.path.captions[0] | clean(60) }}" data-words></label>
+<label class="field"><span>{{ _("In your words") }}</span><input maxlength="200" autocomplete="off" placeholder="{{ live.path.captions[0] | clean(60) }}" list="live-captions" data-words></label>
+<datalist id="live-captions">{% for text in live.path.captions | unique | sort %}<option value="{{ text | clean(200) }}"></option>{% endfor %}</datalist>
 <p class="hint" role="status" hidden data-refusal data-refused="{{ _('This model does not paint “%(words)s”.', words='%s') }}"></p>
 {% endif %}
 {% if live.classes %}

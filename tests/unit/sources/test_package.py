@@ -155,7 +155,7 @@ def test_the_certificates_are_those_of_pip(index, monkeypatch):
 
 
 def test_pictures_get_labels_and_titles_from_the_table(index):
-    """Stems match any key, whatever the case; some labels are none; variants share the title only."""
+    """Stems match any key, whatever the case; some labels are none; variants share the title only, words for them behind it."""
     table = [
         {"unified": "1F600", "non_qualified": None, "category": "Smileys", "name": "GRINNING FACE"},
         {
@@ -163,12 +163,12 @@ def test_pictures_get_labels_and_titles_from_the_table(index):
             "non_qualified": "2139",
             "category": "Symbols",
             "name": "a sign of McX",
-            "skins": {"1": {"unified": "2139-1"}},
+            "skins": {"1": {"unified": "2139-1"}, "2-2": {"unified": "2139-2"}},
         },
         {"unified": "AA", "category": "Component", "name": "X"},
         "no record",
     ]
-    pictures = {f"w/72x72/{stem}.png": stem.encode() for stem in ("1f600", "2139", "2139-1", "aa", "zz")} | {
+    pictures = {f"w/72x72/{stem}.png": stem.encode() for stem in ("1f600", "2139", "2139-1", "2139-2", "aa", "zz")} | {
         "w/72x72/1f600.svg": b"",
         "w/other.png": b"",
     }
@@ -181,6 +181,7 @@ def test_pictures_get_labels_and_titles_from_the_table(index):
         "title": "name",
         "no_labels": ["Component"],
         "variants": "skins",
+        "variant_words": {"2": "dark"},
     }
     entry = card({"format": "pictures", "members": "w/72x72/*.png", "table": known}, emoji)
     found = {Path(candidate.name).stem: (candidate.label, candidate.title) for candidate in SOURCE.candidates(entry)}
@@ -188,6 +189,7 @@ def test_pictures_get_labels_and_titles_from_the_table(index):
         "1f600": ("Smileys", "Grinning Face"),
         "2139": ("Symbols", "a sign of McX"),
         "2139-1": (None, "a sign of McX"),
+        "2139-2": (None, "a sign of McX, dark"),
         "aa": (None, "X"),
         "zz": (None, None),
     }
