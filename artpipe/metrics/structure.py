@@ -51,7 +51,8 @@ def measure(evidence: Evidence) -> Measurement:
 def _iterate_labels(evidence: Evidence) -> Iterator[tuple[str, DistancePair]]:
     """Yield each label with distances among samples and among works of it.
 
-    There are as many works as samples; where labels are unknown, all are of one.
+    There are as many works as samples; where labels are unknown, all are of one. Of pictures asked for by captions each
+    caption has one: further ones are alike because the same was asked for.
     """
     samples = map_batches(evidence.pictures("samples"), edge_maps, evidence.params.batch_size)
     images, works_labels = evidence.pictures("train"), evidence.train.get("labels")
@@ -62,7 +63,10 @@ def _iterate_labels(evidence: Evidence) -> Iterator[tuple[str, DistancePair]]:
             name: ((labels == i).nonzero()[:, 0], (works_labels == i).nonzero()[:, 0])
             for i, name in enumerate(evidence.classes)
         }
+    captions = evidence.prompt.works.get("captions") if evidence.prompt is not None else None
     for name, (rows, works) in groups.items():
+        if captions is not None:
+            rows = rows[rows < len(captions)]  # noqa: PLW2901
         count = min(len(rows), len(works), _MOST_OF_A_LABEL)
         if count >= _FEWEST_OF_A_LABEL:
             maps = map_batches(images[works[:count]], edge_maps, evidence.params.batch_size), samples[rows[:count]]
