@@ -121,7 +121,7 @@ def _check_label(learner: Learner[Any], label: int | None, name: str) -> None:
         class_list = ", ".join(f"{number} {word}" for number, word in enumerate(classes)) or "none"
         raise UserError(f"--label {label} is no class of {name}; there are: {class_list}")
     if label is not None and not _heeds_labels(learner):
-        raise UserError(f"--label: {name} paints of all classes alike; leave it out, or name a model that learned them")
+        raise UserError(f"--label: {name} uses no class labels; leave it out")
 
 
 def _heeds_labels(learner: Learner[Any]) -> bool:
@@ -152,7 +152,8 @@ def _load_held_out_works(folder: Path, learner: Learner[Any]) -> dict[str, torch
 def _generate_exhibits(
     learner: Learner[Any], n: int, seed: int, label: int | None, works: dict[str, torch.Tensor]
 ) -> Iterator[Exhibit]:
-    classes = len(learner.spec.classes) if _heeds_labels(learner) else 0
+    is_labelled = label is not None or ("caption_texts" not in works and _heeds_labels(learner))
+    classes = len(learner.spec.classes) if is_labelled else 0
     for start in range(0, n, _BATCH):
         numbers = torch.arange(start, min(start + _BATCH, n))
         labels = (
@@ -197,8 +198,10 @@ def _save_exhibits(
     content, suffix = labeller.label(content, suffix, exhibits, whole)
     sheet = out if out.suffix else out.with_name(out.name + suffix)
     singles = sheet.with_name(sheet.name.removesuffix(sheet.suffix))
-    if singles.is_dir() and not (singles / ".artpipe").exists():
-        raise UserError(f"{singles}: a folder of that name is there already and is not ours; choose another --out")
+    if singles.exists() and not (singles / ".artpipe").exists():
+        raise UserError(f"{singles}: something of that name is there already and is not ours; choose another --out")
+    if sheet.exists() and not sheet.is_file():
+        raise UserError(f"{sheet}: is no file, so nothing is written there; choose another --out")
     remove_stale_temporaries(sheet.parent)
     shutil.rmtree(singles, ignore_errors=True)
     painted = []

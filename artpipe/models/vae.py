@@ -7,10 +7,10 @@ With `prior: joint_flow` it does take part: codes and flow are learned for each 
 
 import math
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, Self
 
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -63,6 +63,12 @@ class Params(TrainParams):
     plane: Positive = 13  # pictures on each side of the latent plane
     plane_reach: float = Field(default=2.0, gt=0)  # standard deviations to each side
 
+    @model_validator(mode="after")
+    def _teach_the_prior(self) -> Self:
+        if self.prior == "joint_flow" and (self.free_nats or not self.beta):
+            raise ValueError("`prior: joint_flow` needs `free_nats: 0` and a `beta` above 0")
+        return self
+
 
 class VAE(MicroBatchedLearner[Params]):
     """A convolutional encoder and decoder, and a flow as prior."""
@@ -74,7 +80,9 @@ class VAE(MicroBatchedLearner[Params]):
         del pretrained
         automatic: elbo_terms.LikelihoodName = "bernoulli" if spec.channels == 1 else "gaussian"
         self.likelihood: elbo_terms.LikelihoodName = automatic if params.likelihood == "auto" else params.likelihood
-        self._check_params()
+        if params.binarised and self.likelihood != "bernoulli":
+            place = f"dataset `{spec.dataset}`"
+            raise UserError(f"{place}: `binarised` is for `likelihood: bernoulli`, found `{self.likelihood}`")
         strides = choose_strides(min(spec.height, spec.width))
         widths = [min(params.width * 2**i, params.max_width) for i in range(len(strides))]
         unit = math.prod(strides)
@@ -98,20 +106,12 @@ class VAE(MicroBatchedLearner[Params]):
             *build_decoder_layers(spec.channels, widths, strides),
         )
         self.log_scale = nn.Parameter(torch.tensor(math.log(params.scale or 0.5)), requires_grad=params.scale is None)
-        self.flow = RealNVP(params.latent_dim, (params.prior != "normal") * params.flow_layers, params.flow_width)
+        self.flow = RealNVP(params.latent_dim, 0 if params.prior == "normal" else params.flow_layers, params.flow_width)
         self.to(memory_format=torch.channels_last)
         network = [*self.encoder.parameters(), *self.decoder.parameters(), self.log_scale]
         self.optimisers = {"vae": torch.optim.Adam(network, lr=params.learning_rate, fused=True)}
         if params.prior != "normal":
             self.optimisers["flow"] = torch.optim.Adam(self.flow.parameters(), lr=params.flow_rate, fused=True)
-
-    def _check_params(self) -> None:
-        """Refuse what has no meaning together."""
-        p, place = self.params, f"dataset `{self.spec.dataset}`"
-        if p.binarised and self.likelihood != "bernoulli":
-            raise UserError(f"{place}: `binarised` is for `likelihood: bernoulli`, found `{self.likelihood}`")
-        if p.prior == "joint_flow" and p.free_nats:
-            raise UserError(f"{place}: `free_nats` are of `prior: normal` or `flow`, found `joint_flow`; set them to 0")
 
     def prepare_batch(self, batch: Batch) -> Batch:
         """Return `images` ``(B, C, H, W)`` in [-1, 1] and the noise of their codes."""
@@ -119,7 +119,7 @@ class VAE(MicroBatchedLearner[Params]):
         return {"images": images, "noise": torch.randn(len(images), self.params.latent_dim, device=images.device)}
 
     def accumulate_gradients(self, part: Batch, whole: Batch) -> Mapping[str, Tensor]:
-        """Descend ``-log p(x|z) + beta KL(q(z|x) || N(0, I))``, nats per picture."""
+        """Descend ``-log p(x|z) + beta KL(q(z|x) || p(z))``, nats per picture."""
         images, p, share = part["images"], self.params, row_share(part, whole)
         with self.autocast():
             mean, logvar = self._encode(images)

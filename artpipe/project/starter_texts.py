@@ -13,7 +13,7 @@ from artpipe.system.plain_text import to_printable
 from artpipe.system.shell_quoting import quote_folder
 
 STARTERS = {
-    "museum": "the default gallery: six rooms from public pictures, verses and chorales, about 13 min on two cores",
+    "museum": "the default gallery: six rooms from public pictures, verses and chorales, about 14 min on two cores",
     "pictures": "empty, for pictures of your own",
     "texts": "empty, for poems or prose of your own",
     "music": "empty, for scores of your own",

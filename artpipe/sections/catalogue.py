@@ -158,6 +158,7 @@ class CatalogueView:
     museum: Museum
     part: BookPart = "whole"
     room: str = ""  # of the chapter
+    heading: str = ""  # its title
     title: str = "Catalogue"
     description: str = "The whole gallery as a book, to be read, printed, or saved as a PDF."
 
@@ -171,8 +172,8 @@ def list_pages(museum: Museum) -> Iterator[GalleryPage]:
         return
     yield GalleryPage("catalogue/index.html", CatalogueView(museum, "front"), files=files)
     for chapter in chapters:
-        name = chapter.room.name
-        yield GalleryPage(f"catalogue/rooms/{name}/index.html", CatalogueView(museum, "chapter", name))
+        name, heading = chapter.room.name, chapter.room.title
+        yield GalleryPage(f"catalogue/rooms/{name}/index.html", CatalogueView(museum, "chapter", name, heading))
     yield GalleryPage("catalogue/print/index.html", CatalogueView(museum))
 
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from artpipe.errors import UserError
 from artpipe.system.hashing import sha256_bytes
 
 _BLOCK_BYTES = 1 << 20
@@ -48,7 +49,12 @@ def write_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside `path`, and rename it to `path` on success.
 
     On failure it is removed.
+
+    Raises:
+        UserError: a device or the like stands there, which a rename would replace.
     """
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise UserError(f"{path}: a device, pipe or socket, found where a file is to be written; choose another place")
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _temporary_path(path)
     try:
@@ -85,7 +91,12 @@ def write_folder(folder: Path) -> Iterator[Path]:
     """Yield an empty temporary folder, which replaces `folder` on success.
 
     On failure it is removed.
+
+    Raises:
+        UserError: something else than a folder stands there.
     """
+    if folder.exists() and not folder.is_dir():
+        raise UserError(f"{folder}: a file of that name, found where a folder is to be written; choose another place")
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary, old = (_temporary_path(folder, part) for part in ("", ".old"))
     shutil.rmtree(temporary, ignore_errors=True)

@@ -93,24 +93,36 @@ class StopRequest:
         try:
             if not deferred:
                 self.check()
-            yield
+            with contextlib.nullcontext() if deferred else self._raise_again():
+                yield
         finally:
             self._deferred = was_deferred
+
+    @contextlib.contextmanager
+    def _raise_again(self) -> Iterator[None]:
+        """Raise the stop for an error that compiled code made of it.
+
+        Such as torch's TypeError; an error while the stop is handled stays one.
+        """
+        try:
+            yield
+        except Exception as error:
+            if self._is_raised and not _has_context(error, self.raises):
+                raise self._stop() from error
+            raise
 
     @contextlib.contextmanager
     def listen(self, ancestors: Sequence[Process] = ()) -> Iterator[None]:
         """Handle signals and watch `ancestors` while the body runs.
 
-        SIGHUP is left alone under `nohup`; old handlers are restored. A stop raised within compiled code comes out as what that
-        code makes of it, such as a TypeError of torch, and is raised again; an error while the stop is handled stays one.
+        SIGHUP is left alone under `nohup`; old handlers are restored.
         """
-        with _set_signal_handlers(self._handle_signal), watch_processes(ancestors, self._handle_orphaned):
-            try:
-                yield
-            except Exception as error:
-                if self._is_raised and not _has_context(error, self.raises):
-                    raise self._stop() from error
-                raise
+        with (
+            _set_signal_handlers(self._handle_signal),
+            watch_processes(ancestors, self._handle_orphaned),
+            self._raise_again(),
+        ):
+            yield
 
     def _stop(self) -> BaseException:
         return self.raises(f"{self.doing} stopped: {self.reason}; {self.then}")

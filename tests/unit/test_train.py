@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -264,16 +265,22 @@ def test_no_class_is_named_where_none_is_heeded(trained):
     assert painted.to_json()["singles"] == [
         {"file": "data/samples/toy-seed-3/00000-seed-3.png", "seed": 3, "label": None}
     ]
-    with pytest.raises(UserError, match="--label: toy paints of all classes alike; leave it out"):
+    with pytest.raises(UserError, match="--label: toy uses no class labels; leave it out"):
         sample_model("toy", 1, label=2)
 
 
 def test_nothing_foreign_is_overwritten(trained):
-    """A folder that `sample` did not make is left alone."""
+    """A folder or file that `sample` did not make is left alone, and no pipe is replaced."""
     folder = trained(steps=2)
     (folder / "mine").mkdir()
-    with pytest.raises(UserError, match="is not ours"):
-        sample_model("toy", 1, out=Path("mine.png"))
+    Path("notes").write_text("mine")
+    for name in ("mine.png", "notes", "notes.png"):
+        with pytest.raises(UserError, match="is not ours"):
+            sample_model("toy", 1, out=Path(name))
+    assert Path("notes").read_text() == "mine"
+    os.mkfifo("pipe.png")
+    with pytest.raises(UserError, match=r"pipe\.png: is no file, so nothing is written there"):
+        sample_model("toy", 1, out=Path("pipe.png"))
     assert list((folder / "mine").iterdir()) == []
 
 

@@ -34,13 +34,15 @@ def sampled_kl(noise: Tensor, logvar: Tensor, log_prior: Tensor) -> Tensor:
 def apply_free_bits(kl: Tensor, free_nats: float) -> Tensor:
     """Return the scalar ``sum_z max(free_nats, mean_b kl[b, z])``.
 
-    Below its allowance a dimension has no gradient (Kingma et al. 2016).
+    Below its allowance a dimension has no gradient (Kingma et al. 2016). Without an allowance it is the mean itself, which may be
+    negative where the KL was sampled.
 
     Args:
         kl: ``(B, Z)`` nats.
         free_nats: allowance of each dimension, in nats.
     """
-    return kl.mean(0).clamp_min(free_nats).sum()
+    means = kl.mean(0)
+    return (means.clamp_min(free_nats) if free_nats else means).sum()
 
 
 def kl_warmup_share(step: int, warmup_steps: int) -> float:

@@ -11,16 +11,15 @@ from artpipe.metrics import structure
 
 
 def test_a_caption_asked_for_again_is_no_repetition():
-    """Twenty captions asked for three times each paint twenty works three times: as varied as the works."""
-    works = torch.randint(0, 256, (20, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
-    samples, captions = works.repeat(3, 1, 1, 1), {"captions": torch.zeros(20, 16, 12)}
+    """Forty works, and samples that paint twenty of them twice: as varied as works if each was asked for twice, repeated if not."""
+    works = torch.randint(0, 256, (40, 3, 16, 16), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
     values = {}
-    for name, asked in (("by captions", captions), ("by nothing", {})):
+    for name, asked in (("by captions", {"captions": torch.zeros(20, 16, 12)}), ("by nothing", {})):
         evidence = Evidence(
             learner=None, card=SimpleNamespace(spec=SimpleNamespace(classes=())), params=EvaluationParams(metrics=()),
-            seed=1, train={"images": works}, held_out={"images": works}, samples=samples if asked else works.repeat_interleave(3, 0),
+            seed=1, train={"images": works}, held_out={"images": works}, samples=works[:20].repeat(2, 1, 1, 1),
             prompt=SimpleNamespace(labels=None, works=asked),
         )  # fmt: skip
         values[name] = {score.name: score.value for score in structure.measure(evidence).scores}["next_structure"]
-    assert values["by captions"] == pytest.approx(1)
+    assert values["by captions"] == pytest.approx(1, abs=0.1)
     assert values["by nothing"] < 0.5

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 
-from artpipe.errors import BusyError
+from artpipe.errors import BusyError, UserError
 from artpipe.system import atomic_files, hashing, locks
 
 
@@ -125,3 +125,19 @@ def test_a_lock_of_a_killed_holder_is_free(tmp_path):
     holder.stdout.close()
     with locks.hold_lock(tmp_path / "lock", wait_seconds=1):
         pass
+
+
+def test_what_is_no_file_is_never_replaced(tmp_path):
+    """A pipe or a device stays, as does a file where a folder is to be written."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(UserError, match="pipe: a device, pipe or socket, found where a file is to be written"):
+        atomic_files.write_text(tmp_path / "pipe", "new")
+    (tmp_path / "notes").write_text("mine")
+    for name in ("pipe", "notes"):
+        with (
+            pytest.raises(UserError, match=f"{name}: a file of that name, found where a folder is to be written"),
+            atomic_files.write_folder(tmp_path / name),
+        ):
+            pytest.fail("nothing is begun")
+    assert (tmp_path / "notes").read_text() == "mine"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["notes", "pipe"]

@@ -244,6 +244,9 @@ def test_a_stop_within_compiled_code_is_a_stop():
     with pytest.raises(StoppedError, match="painting stopped: SIGTERM") as caught, StopRequest("painting").listen():
         torch.zeros(SignalledSize())  # type: ignore[call-overload]
     assert isinstance(caught.value.__cause__, TypeError)
+    stop = StopRequest("painting")
+    with stop.listen(), stop.defer(), pytest.raises(StoppedError), stop.defer(deferred=False):
+        torch.zeros(SignalledSize())  # type: ignore[call-overload]
     with pytest.raises(TypeError, match="shape"):
         raise_while_stopped()
 
