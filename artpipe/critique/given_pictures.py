@@ -24,6 +24,8 @@ def load_given_picture(path: Path, shards: ShardSet, option: str) -> Tensor:
         UserError: it is no picture.
     """
     place = f"{option} {to_printable(str(path))}"
+    if "images" not in shards.spec.columns:
+        raise UserError(f"{place}: the works of {shards.spec.dataset} are no pictures, so none can be given")
     if path.is_dir():
         raise UserError(f"{place}: a folder; one picture is expected")
     (picture,) = decode_pictures(path, _MOST_MEGAPIXELS)

@@ -1,8 +1,6 @@
 """Paint from a checkpoint: one sheet with all, and each by itself."""
 
-import math
-import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,10 +15,10 @@ from artpipe.contracts.model import Exhibit, Learner, Prompt, Sampler
 from artpipe.contracts.steered_sampler import HoleFiller, SteeredSampler, select_rows
 from artpipe.errors import UserError
 from artpipe.evaluation.generated_samples import depends_on_labels
-from artpipe.evaluation.painted_files import PaintedFile, PaintedFiles
-from artpipe.evaluation.recipes import make_command
+from artpipe.evaluation.painted_files import PaintedFiles
 from artpipe.evaluation.sample_enlarger import list_enlargers, open_enlarger
 from artpipe.evaluation.sample_file_labels import SampleLabeller
+from artpipe.evaluation.saved_samples import check_out, choose_out, save_exhibits
 from artpipe.evaluation.steered_samples import (
     SteeringRequest,
     check_request,
@@ -28,10 +26,7 @@ from artpipe.evaluation.steered_samples import (
     list_refused,
     steer_exhibits,
 )
-from artpipe.system.atomic_files import remove_stale_temporaries, write_bytes, write_folder
-from artpipe.system.shell_quoting import quote_for_shell
 from artpipe.training.data import load_columns
-from artpipe.training.exhibit_files import encode_content, encode_sheet
 from artpipe.training.restore import restore_learner
 
 _BATCH = 64  # painted at once, so that memory does not grow with `n`
@@ -56,6 +51,8 @@ def sample_model(
         UserError: no such model, no checkpoint, or no such class.
         CorruptError: the checkpoint is damaged.
     """
+    if out is not None:
+        check_out(out)
     params, request = load_params(), request or SteeringRequest()
     entry = params.model(name)
     learner, card, sha256 = restore_learner(paths.checkpoint(name))
@@ -65,17 +62,15 @@ def sample_model(
     if request.prompt is not None and not isinstance(learner, SteeredSampler):
         _set_prompt(learner, request.prompt, name)
     exhibits = _paint(learner, n, seed, label, request, str(entry.get("dataset")))
-    if not exhibits:
-        raise UserError(f"models.{name}: a {learner.params.kind} has nothing to show")
     recipe = {"model": name, "checkpoint": sha256, "label": label, **request.recipe}
     if enlarger is not None:
         exhibits = list(enlarger.enlarge(exhibits))
         recipe |= enlarger.recipe
     if not isinstance(learner, SteeredSampler):  # what its exhibits are called is nothing that it was asked for
         exhibits = [replace(exhibit, caption="") for exhibit in exhibits]
-    out = out or Path("data/samples") / f"{name}-seed-{seed}"
+    out = out or choose_out(name, seed, {**request.recipe, "enlarge": enlarge})
     labeller = SampleLabeller(params.gallery, card, sha256, [] if enlarger is None else [enlarger.model])
-    painted = _save_exhibits(exhibits, out, recipe, labeller)
+    painted = save_exhibits(exhibits, out, recipe, labeller)
     return painted if enlarger else painted._replace(enlargers=list_enlargers(params, name))
 
 
@@ -175,46 +170,3 @@ def _exhibit_prompt(learner: Learner[Any], prompt: Prompt) -> list[Exhibit]:
         labels = [None] * len(prompt.seeds)
     pictures = zip(learner.sample(prompt), captions, prompt.seeds, labels, strict=True)
     return [Exhibit("image", picture, caption, seed=seed, label=label) for picture, caption, seed, label in pictures]
-
-
-def _make_recipe(recipe: Mapping[str, Any], exhibit: Exhibit, number: int, count: int) -> dict[str, Any]:
-    """Return the recipe of one picture, with the command that paints it again."""
-    own = {"prompt": exhibit.caption or None, **recipe, "seed": exhibit.seed, "label": exhibit.label}
-    if "between" in recipe:
-        own |= {"seed": None, "n": count, "number": number}  # one of the way's pictures, from 0 on
-    own = {name: value for name, value in own.items() if value is not None}
-    return {**own, "command": " ".join(map(quote_for_shell, make_command(own)))}
-
-
-def _save_exhibits(
-    exhibits: list[Exhibit], out: Path, recipe: Mapping[str, Any], labeller: SampleLabeller
-) -> PaintedFiles:
-    """Write ``out.png`` (or what it is) and ``out/SEED.png``."""
-    suffix, content = encode_sheet(exhibits, columns=max(8, math.ceil(len(exhibits) ** 0.5))) or (".txt", b"")
-    labeller.find_sources(exhibits)
-    whole = {**recipe, "seed": exhibits[0].seed, "n": len(exhibits)}
-    whole = {name: value for name, value in whole.items() if value is not None}
-    whole |= {"command": " ".join(map(quote_for_shell, make_command(whole)))}
-    content, suffix = labeller.label(content, suffix, exhibits, whole)
-    sheet = out if out.suffix else out.with_name(out.name + suffix)
-    singles = sheet.with_name(sheet.name.removesuffix(sheet.suffix))
-    if singles.exists() and not (singles / ".artpipe").exists():
-        raise UserError(f"{singles}: something of that name is there already and is not ours; choose another --out")
-    if sheet.exists() and not sheet.is_file():
-        raise UserError(f"{sheet}: is no file, so nothing is written there; choose another --out")
-    remove_stale_temporaries(sheet.parent)
-    shutil.rmtree(singles, ignore_errors=True)
-    painted = []
-    with write_folder(singles) as folder:
-        (folder / ".artpipe").touch()
-        for number, exhibit in enumerate(exhibits):
-            suffix, data = encode_content(exhibit.data)
-            seed = number if exhibit.seed is None else exhibit.seed
-            label = "" if exhibit.label is None else f"-label-{exhibit.label}"
-            own = _make_recipe(recipe, exhibit, number, len(exhibits))
-            data, suffix = labeller.label(data, suffix, [exhibit], own)
-            file = f"{number:05d}-seed-{seed}{label}{suffix}"
-            (folder / file).write_bytes(data)
-            painted.append(PaintedFile(singles / file, exhibit.seed, exhibit.label))
-    write_bytes(sheet, content)
-    return PaintedFiles(str(recipe["model"]), str(recipe["checkpoint"]), sheet, painted, labeller.finish())

@@ -60,6 +60,9 @@ def check_request(learner: Learner[Any], name: str, request: SteeringRequest, re
         _check_moves(learner, name, request.moves)
     if request.between and request.steering.like is not None:
         raise UserError("--between begins from noise, --like from a picture; give one of them")
+    for option, text in (("prompt", request.prompt), ("negative", request.steering.negative)):
+        if text and not text.isprintable() and text != text.encode("utf-8", "replace").decode():
+            raise UserError(f"--{option}: {to_printable(text)} is no UTF-8 text")
     if request.prompt is not None:
         refuse_words(request.prompt, name, refused)
 

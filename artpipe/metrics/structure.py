@@ -45,7 +45,8 @@ def measure(evidence: Evidence) -> Measurement:
         for i, name in enumerate(("structure", "next_structure"))
     ]
     table = {name: [round(float(ratio), 4) for ratio in _measure_ratios([pair])] for name, pair in labels.items()}
-    return Measurement(scores=scores, findings=_judge_structure(evidence, scores), tables={"structure": table})
+    findings = _judge_structure(evidence, scores, is_labelled={*labels} != {""})
+    return Measurement(scores=scores, findings=findings, tables={"structure": table})
 
 
 def _iterate_labels(evidence: Evidence) -> Iterator[tuple[str, DistancePair]]:
@@ -86,17 +87,17 @@ def _measure_rows(pairs: Sequence[DistancePair], rows: Tensor, columns: Tensor) 
     )
 
 
-def _judge_structure(evidence: Evidence, scores: Sequence[Score]) -> list[Finding]:
+def _judge_structure(evidence: Evidence, scores: Sequence[Score], *, is_labelled: bool) -> list[Finding]:
     bounds, (pairs, nexts) = evidence.params.verdicts, scores
     failing, passing = bounds.collapsed_structure, bounds.under_trained_structure
     return [
         judge_score(
             pairs, failing=failing, passing=passing, good=bounds.good_structure, failure="collapsed",
-            code="edges_differ", values={"share": pairs.value, "wanted": passing},
+            code="edges_differ" if is_labelled else "unlabelled_edges_differ", values={"share": pairs.value, "wanted": passing},
         ),
         judge_score(
             nexts, failing=failing, passing=passing, good=bounds.good_structure, failure="collapsed",
-            code="next_edges_differ", values={"share": nexts.value, "wanted": passing},
+            code="next_edges_differ" if is_labelled else "unlabelled_next_edges_differ", values={"share": nexts.value, "wanted": passing},
         ),
     ]  # fmt: skip
 

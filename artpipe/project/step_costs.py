@@ -151,7 +151,8 @@ def measure_missing(root: Path, params: Params, models: Iterable[str]) -> None:
     missing = StepCosts(root, params).find_missing(models)
     if not missing or os.environ.get(SWITCH) == "off":
         return
-    sys.stderr.write(f"measuring once what {len(missing)} trainings cost on this machine ...\n")
+    counted = "one training" if len(missing) == 1 else f"{len(missing)} trainings"
+    sys.stderr.write(f"measuring once what {counted} will cost on this machine ...\n")
     file = root / paths.STATE / "step-costs.json"
     imports, steps = math.inf, dict[str, StepCost]()
     with contextlib.suppress(

@@ -5,25 +5,42 @@ from functools import cache
 
 from artpipe import plugins
 from artpipe.artifacts.finding_bound import wanted_side
-from artpipe.artifacts.report import Finding, Score
+from artpipe.artifacts.report import Finding, SavedExhibit, Score
+from artpipe.contracts.gallery_work import SAMPLE
 from artpipe.contracts.plugin_info import medium_info, metric_info, model_info
-from artpipe.language.message import Message
+from artpipe.language.message import WRITTEN, Message
 from artpipe.language.sentences import make_sentence
 from artpipe.publishing.card_artifacts import DatasetArtifacts, ModelArtifacts
 from artpipe.publishing.card_tables import count_unlicensed, list_dataset_limits
 from artpipe.publishing.markdown_text import Markdown, make_code, make_table, to_markdown
 from artpipe.site.translation import format_name, format_number, shorten_hash
+from artpipe.system.shell_quoting import quote_for_shell
 
 _HIDDEN = frozenset({"kind", "dataset", "pretrained", "feature_extractor"})  # said in sections of their own
 _CLASSES = 50  # named on a card
-_GENERATIVE = frozenset({"", "other", "text-generation", "unconditional-image-generation"})
+_GENERATIVE = frozenset({"", "other", "text-generation", "text-to-image", "unconditional-image-generation"})
+_ASKED_CLASS = "asked_for"  # the caption of a sample whose class was asked for
 
 
 def model_task(model: ModelArtifacts) -> str:
     """Return the Hub's name of what a model does; empty where it has none."""
     medium = model.dataset.medium if model.dataset else str(model.checkpoint.get("spec", {}).get("medium", ""))
-    of_medium = medium_info(medium).hub_tasks.get("works", "") if medium else ""
+    asked = "captions" if _find_prompt(model) else "works"
+    of_medium = medium_info(medium).hub_tasks.get(asked, "") if medium else ""
     return model_info(model.report.kind).hub_task or of_medium
+
+
+def _find_prompt(model: ModelArtifacts) -> str:
+    """Return the words that the first sample was asked for, if words ask."""
+    shards = model.dataset.shards if model.dataset else None
+    if shards is None or "captions" not in shards.spec.columns:
+        return ""
+    return next((make_sentence(one.caption) for one in _list_samples(model, WRITTEN)), "")
+
+
+def _list_samples(model: ModelArtifacts, code: str) -> Iterator[SavedExhibit]:
+    """Yield the samples whose caption is of a code."""
+    return (one for one in model.report.exhibits if one.role == SAMPLE and one.caption.code == code)
 
 
 def name_score(name: str, kind: str) -> str:
@@ -113,7 +130,9 @@ def describe_commands(task: str) -> str:
 def list_commands(model: ModelArtifacts) -> Iterator[str]:
     """Yield command lines that make works with the model."""
     yield f"artpipe sample {model.name} -n 16 --seed 1"
-    if model_task(model) == "unconditional-image-generation" and list_classes(model.dataset):
+    if words := _find_prompt(model):
+        yield f"artpipe sample {model.name} -n 4 --prompt {quote_for_shell(words)}   # of what these words say"
+    if any(_list_samples(model, _ASKED_CLASS)):
         yield f"artpipe sample {model.name} -n 16 --seed 1 --label 0   # of the first class"
     if "prompts" in model.run.params:
         yield f'artpipe sample {model.name} -n 4 --prompt "..."   # begins with these words'

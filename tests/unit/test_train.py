@@ -3,6 +3,7 @@
 import copy
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from artpipe.artifacts.checkpoint import load_checkpoint
 from artpipe.artifacts.run import Journal, RunRecord
 from artpipe.errors import StoppedError, UserError
 from artpipe.evaluation.sample_model import sample_model
+from artpipe.evaluation.saved_samples import name_request
 from artpipe.language.message import Message
 from artpipe.language.sentences import make_sentence
 from artpipe.system.interrupts import StopRequest
@@ -269,6 +271,25 @@ def test_no_class_is_named_where_none_is_heeded(trained):
         sample_model("toy", 1, label=2)
 
 
+@pytest.mark.parametrize(
+    ("asked", "ending"),
+    [
+        ({"label": None}, ""),
+        ({"prompt": "a red heart"}, "-a-red-heart"),
+        ({"prompt": "A red heart!"}, "-a-red-heart-"),
+        ({"prompt": "a red heart", "guidance": 3.0}, "-a-red-heart-"),
+        ({"prompt": "ab " * 30}, "-ab-ab-"),
+        ({"prompt": "山水"}, "-山水"),
+        ({"label": 2}, "-"),
+    ],
+)
+def test_one_request_s_pictures_do_not_replace_another_s(asked, ending):
+    """What was asked for is in the name, and a hash of what the words leave out."""
+    name = name_request(asked)
+    assert name == ending or (ending.endswith("-") and re.fullmatch(re.escape(ending) + r"[\w-]*[0-9a-f]{6}", name))
+    assert len(name) <= 48
+
+
 def test_nothing_foreign_is_overwritten(trained):
     """A folder or file that `sample` did not make is left alone, and no pipe is replaced."""
     folder = trained(steps=2)
@@ -279,7 +300,7 @@ def test_nothing_foreign_is_overwritten(trained):
             sample_model("toy", 1, out=Path(name))
     assert Path("notes").read_text() == "mine"
     os.mkfifo("pipe.png")
-    with pytest.raises(UserError, match=r"pipe\.png: is no file, so nothing is written there"):
+    with pytest.raises(UserError, match=r"pipe\.png: is there already and is not ours"):
         sample_model("toy", 1, out=Path("pipe.png"))
     assert list((folder / "mine").iterdir()) == []
 
