@@ -96,7 +96,7 @@ def test_what_is_missing_is_measured_once_and_kept(tmp_path, params, cache, monk
     for _ in range(2):
         measure_missing(tmp_path, params, ["vae"])
     assert [[request["model"] for request in requests] for requests in asked] == [["vae"]]
-    assert capsys.readouterr().err == "measuring once what 1 trainings cost on this machine ...\n"
+    assert capsys.readouterr().err == "measuring once what one training will cost on this machine ...\n"
     assert load_costs() == MachineCosts(imports=2.0, steps={key: COST})
     assert [*json.loads(cache.read_text())] == [machine_key()]
 
