@@ -9,6 +9,7 @@ import typer
 from artpipe.cli.command_classes import OptionalProjectCommand
 from artpipe.cli.command_result import Json, show_result
 from artpipe.errors import UserError, did_you_mean
+from artpipe.system.output_file import PAGE, check_output
 from artpipe.system.plain_text import to_printable
 from artpipe.system.project_root import require_typed_path, resolve_typed_path
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from artpipe.critique.critique_report import CritiqueReport
 
 critique_commands = typer.Typer()
-_PAGES = {".html", ".htm"}  # files that a page may replace
 
 
 @critique_commands.command(
@@ -38,10 +38,8 @@ def critique(
     """
     path, page = require_typed_path(Path(picture)), page and resolve_typed_path(page)
     _check_language(language)
-    if page is not None and page.is_dir():
-        raise UserError(f"--page {to_printable(str(page))}: a folder; name a file, such as critique.html")
-    if page is not None and page.exists() and page.suffix.lower() not in _PAGES:
-        raise UserError(f"--page {to_printable(str(page))}: a file that is there and no page; name one ending in .html")
+    if page is not None:
+        check_output(page, "--page", PAGE)
     show_result(
         lambda: _critique(path, page, language, max_megapixels), as_json=as_json, if_slow=f"looking at {picture}"
     )

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from artpipe.project.plan import StageGraph
 from artpipe.project.validation import check_project
 from artpipe.system.atomic_files import write_text
-from artpipe.system.output_file import check_output
+from artpipe.system.output_file import DRAWING, check_output
 from artpipe.system.plain_text import to_printable
 
 _FALLBACK_COLUMNS = 80
@@ -50,7 +50,7 @@ def read_dag(read_graph: Callable[[], StageGraph], picture: Path | None = None) 
         ArtpipeError: DVC failed.
     """
     if picture:
-        check_output(picture, "--svg", [b"<svg", b"<?xml"])
+        check_output(picture, "--svg", DRAWING)
     check_project()
     graph = read_graph()
     dag = StageDag(graph.upstream, find_stale(graph), picture)

@@ -1,37 +1,40 @@
 """Where a command may write what it was asked for."""
 
 import os
-from collections.abc import Sequence
 from pathlib import Path
 
 from artpipe.errors import UserError
+from artpipe.system.plain_text import to_printable
 
 _MOST_BYTES = 230  # of a name, so that those of temporaries and single files fit
 _READ_BYTES = 64
+PAGE, DRAWING = "page", "drawing"  # HTML and SVG
+_STARTS = {PAGE: (b"<!doctype html",), DRAWING: (b"<svg", b"<?xml")}  # in small letters
 
 
-def check_output(path: Path, option: str, starts: Sequence[bytes] = ()) -> None:
+def check_output(path: Path, option: str, kind: str = "") -> None:
     """Refuse a path that cannot be written, or whose file is of another kind.
 
     Args:
         path: the file to be written.
         option: by which it was named.
-        starts: with one of these, small letters, a file begins that may be replaced; none: any file may.
+        kind: `PAGE` or `DRAWING`, of which a file may be replaced; empty: any may.
 
     Raises:
         UserError: one line with the option and the path.
     """
+    place = f"{option} {to_printable(str(path))}"
     if len(os.fsencode(path.name)) > _MOST_BYTES:
         raise UserError(f"{option}: a name of {len(os.fsencode(path.name))} bytes; {_MOST_BYTES} at most fit")
     if path.exists() and not path.is_file():
-        raise UserError(f"{option} {path}: is there already and is no file; choose another")
+        raise UserError(f"{place}: {'a folder' if path.is_dir() else 'no file'}; name a file")
     nearest = next(parent for parent in path.absolute().parents if parent.exists())
     if not nearest.is_dir() or not os.access(nearest, os.W_OK):
-        raise UserError(f"{option} {path}: nothing can be written in {nearest}; choose another")
-    if starts and path.is_file():
+        raise UserError(
+            f"{place}: nothing can be written in {to_printable(str(nearest))}; name a file that can be written"
+        )
+    if kind and path.is_file():
         with path.open("rb") as stream:
-            found = stream.read(_READ_BYTES).lstrip().lower()
-        if found and not found.startswith(tuple(starts)):
-            raise UserError(
-                f"{option} {path}: is there already and is of another kind; choose another, or move it away"
-            )
+            start = stream.read(_READ_BYTES).lstrip().lower()
+        if start and not start.startswith(_STARTS[kind]):
+            raise UserError(f"{place}: a file that is there and no {kind}; name another, or move it away")

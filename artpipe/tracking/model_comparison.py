@@ -13,7 +13,7 @@ from artpipe.language.sentences import make_sentence
 from artpipe.site.translation import format_number
 from artpipe.system.atomic_files import write_bytes
 from artpipe.system.hashing import sha256_bytes
-from artpipe.system.output_file import check_output
+from artpipe.system.output_file import PAGE, check_output
 from artpipe.tracking.compared_models import ComparedModel, find_model
 from artpipe.tracking.score_comparison import ScorePair, compare_scores
 
@@ -156,7 +156,7 @@ def write_page(comparison: Comparison, path: Path) -> str:
     from artpipe.site.comparison_page import render_comparison
     from artpipe.site.themes import find_theme, make_translator
 
-    check_output(path, "--page", [b"<!doctype html"])
+    check_output(path, "--page", PAGE)
     params = load_params()
     theme = find_theme(params.gallery.theme)
     translator = make_translator(params, theme)

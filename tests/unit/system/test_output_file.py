@@ -5,7 +5,7 @@ import os
 import pytest
 
 from artpipe.errors import UserError
-from artpipe.system.output_file import check_output
+from artpipe.system.output_file import PAGE, check_output
 
 
 def test_what_is_of_another_kind_stays(tmp_path):
@@ -15,12 +15,12 @@ def test_what_is_of_another_kind_stays(tmp_path):
     params.write_text("models: {}\n")
     (tmp_path / "empty.html").touch()
     for path in (page, tmp_path / "empty.html", tmp_path / "new" / "b.html"):
-        check_output(path, "--page", [b"<!doctype html"])
+        check_output(path, "--page", PAGE)
     check_output(params, "--to")
     os.mkfifo(tmp_path / "pipe")
-    for name, words in (("params.yaml", "of another kind"), ("pipe", "is no file"), ("", "is no file")):
+    for name, words in (("params.yaml", "a file that is there and no page"), ("pipe", "no file"), ("", "a folder")):
         with pytest.raises(UserError, match=f"^--page .*{words}"):
-            check_output(tmp_path / name, "--page", [b"<!doctype html"])
+            check_output(tmp_path / name, "--page", PAGE)
 
 
 def test_what_cannot_be_written_is_said_before(tmp_path):
