@@ -119,7 +119,7 @@ def dataset_inspect(
     In a project or outside of one.
     """
     from artpipe.layout.input_files import resolve_hub_snapshot
-    from artpipe.project.place_report import inspect_place
+    from artpipe.project.dataset_inspection import inspect_place
 
     ingest = {"classes": classes, "splits": splits, "names": names}
     place = resolve_hub_snapshot(require_typed_path(path))

@@ -22,7 +22,7 @@ _MARK = ".artpipe"  # a file in a folder that was written here
 _MOST_NAMED = 40  # letters of a prompt in a file's name
 
 
-def name_request(asked: Mapping[str, Any]) -> str:
+def _name_request(asked: Mapping[str, Any]) -> str:
     """Return what follows a name: the prompt's words, and a hash of all else.
 
     So one request's pictures do not replace those of another.
@@ -38,7 +38,7 @@ def name_request(asked: Mapping[str, Any]) -> str:
 
 def choose_out(name: str, seed: int, asked: Mapping[str, Any]) -> Path:
     """Return where samples go if nobody says it."""
-    return Path("data/samples") / f"{name}-seed-{seed}{name_request(asked)}"
+    return Path("data/samples") / f"{name}-seed-{seed}{_name_request(asked)}"
 
 
 def check_out(out: Path) -> None:

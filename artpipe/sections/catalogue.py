@@ -44,7 +44,7 @@ _HTML = """
 {% else %}
 <header class="title-page">
 <p class="kicker">{{ _("Catalogue") }}</p>
-<h1 dir="auto">{{ museum.title | whole }}</h1>
+<h1 dir="auto">{{ museum.title | unbroken }}</h1>
 {% if museum.subtitle %}<p class="lead" dir="auto">{{ museum.subtitle }}</p>{% endif %}
 {% if cover %}<div class="cover">{{ m.picture(cover.work.face, m.alt(cover.work, cover.artist), eager=true) }}</div>
 <p class="quiet">{{ _("Plate %(n)s", n=cover.number) }}{{ _(": ") }}{{ m.named(cover.work.title) }}{{ _(", ") }}<bdi>{{ cover.artist.title }}</bdi></p>{% endif %}
@@ -70,7 +70,7 @@ _HTML = """
 <section class="chapter room-{{ room.number }}" aria-labelledby="room-{{ room.name }}">
 <div class="essay">
 <p class="kicker">{{ m.room(room) }}</p>
-<h2 id="room-{{ room.name }}" dir="auto"><a href="{{ root }}datasets/{{ room.name }}/index.html">{{ room.title | whole }}</a></h2>
+<h2 id="room-{{ room.name }}" dir="auto"><a href="{{ root }}datasets/{{ room.name }}/index.html">{{ room.title | unbroken }}</a></h2>
 {% if room.about.description %}<p dir="auto">{{ room.about.description | clean(600) }}</p>{% endif %}
 {% if room.collection %}
 {% set works = _("%(n)s works", n=room.collection.kept | number) %}
@@ -83,7 +83,7 @@ _HTML = """
 {% for part in chapter.parts %}
 <section class="model" aria-labelledby="model-{{ part.artist.name }}">
 <div class="essay">
-<h3 id="model-{{ part.artist.name }}" dir="auto"><a href="{{ root }}models/{{ part.artist.name }}/index.html">{{ part.artist.title | whole }}</a></h3>
+<h3 id="model-{{ part.artist.name }}" dir="auto"><a href="{{ root }}models/{{ part.artist.name }}/index.html">{{ part.artist.title | unbroken }}</a></h3>
 <p>{% if part.artist.learns %}{{ _("%(kind)s, trained on %(collection)s for %(steps)s steps, in %(time)s of one core.", kind=m.kind(part.artist), collection=m.to_room(room), steps=part.artist.run.steps | number, time=part.artist.run.core_seconds | duration) }}{% else %}{{ _("%(kind)s, made from %(collection)s in %(steps)s steps, in %(time)s of one core.", kind=m.kind(part.artist), collection=m.to_room(room), steps=part.artist.run.steps | number, time=part.artist.run.core_seconds | duration) }}{% endif %}</p>
 <p>{{ m.grade(part.artist.report.verdict) }} {{ m.isolated(part.artist.report.verdict | sentence) }}</p>
 </div>
@@ -121,7 +121,7 @@ _HTML = """
 <section class="chapter back" aria-labelledby="learned-from">
 <h2 id="learned-from">{{ _("Works learned from") }}</h2>
 {% for room, listed, owners, others in learned %}
-<h3 dir="auto">{{ room.title | whole }}</h3>
+<h3 dir="auto">{{ room.title | unbroken }}</h3>
 {% if listed or owners %}<table class="credits">
 <thead><tr><th scope="col">{{ _("Work") if listed else _("Creator") }}</th><th scope="col">{{ _("Creator") if listed else _("Works") }}</th><th scope="col">{{ _("Licence") }}</th><th scope="col">{{ _("Origin") }}</th></tr></thead>
 <tbody>

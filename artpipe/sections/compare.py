@@ -24,7 +24,7 @@ _HTML = """
 <ul class="moving">
 {% for room, artist in view.models %}
 <li>
-<h2 dir="auto"><a href="{{ root }}models/{{ artist.name }}/index.html">{{ artist.title | whole }}</a></h2>
+<h2 dir="auto"><a href="{{ root }}models/{{ artist.name }}/index.html">{{ artist.title | unbroken }}</a></h2>
 <p>{{ m.kind(artist) }}{{ _(", ") }}{{ m.to_room(room) }}<br>{{ m.standing(artist) }}</p>
 <ol tabindex="0" aria-label="{{ _('Sheets by step') }}">
 {% for frame in artist.frames %}

@@ -14,14 +14,14 @@ _HTML = """
 {% import "macros.html" as m with context %}
 <div class="head">
 <p class="kicker"><a href="{{ root }}index.html#rooms">{{ m.room(view.room) }}</a></p>
-<h1 dir="auto">{{ view.room.title | whole }}</h1>
+<h1 dir="auto">{{ view.room.title | unbroken }}</h1>
 <p class="lead" dir="auto">{% if view.room.about.description %}{{ view.room.about.description | clean(1200) }}{% elif view.room.collection %}{{ _("A collection of %(n)s works.", n=view.room.collection.kept | number) }}{% endif %}</p>
 </div>
 <div class="wall">
 {% for artist in hung %}
 <div class="hang">
 <div class="label">
-<h2 dir="auto"><a href="{{ root }}models/{{ artist.name }}/index.html">{{ artist.title | whole }}</a></h2>
+<h2 dir="auto"><a href="{{ root }}models/{{ artist.name }}/index.html">{{ artist.title | unbroken }}</a></h2>
 <p>{{ m.kind(artist) }}</p>
 <p>{{ m.standing(artist) }}</p>
 </div>

@@ -29,7 +29,7 @@ _HTML = """
 <div class="room-head">
 <div>
 <p class="kicker">{{ m.room(room) }}</p>
-<h2 id="room-{{ room.name }}" dir="auto"><a href="{{ root }}datasets/{{ room.name }}/index.html">{{ room.title | whole }}</a></h2>
+<h2 id="room-{{ room.name }}" dir="auto"><a href="{{ root }}datasets/{{ room.name }}/index.html">{{ room.title | unbroken }}</a></h2>
 </div>
 <div class="text">
 {% if room.about.description %}<p dir="auto">{{ room.about.description | clean(600) }}</p>{% endif %}
@@ -72,7 +72,7 @@ _HTML = """
 {% if activities %}
 <ul class="coming">
 {% for room in ahead %}
-<li data-key="ahead-{{ room.name }}"><h3 dir="auto">{{ room.title | whole }}</h3>
+<li data-key="ahead-{{ room.name }}"><h3 dir="auto">{{ room.title | unbroken }}</h3>
 <ul>
 {% for gap in room.gaps if gap.model in activities %}
 <li data-key="gap-{{ gap.model }}">{{ m.under_way(gap, activities[gap.model]) }}</li>

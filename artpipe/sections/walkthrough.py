@@ -61,7 +61,7 @@ _HTML = """
 <h2>{{ _("All that hangs here") }}</h2>
 {% for room, artists in collections %}
 <section data-collection="{{ room.number | roman }}">
-<h3 dir="auto"><span class="numeral">{{ room.number | roman }}</span> <a href="{{ root }}datasets/{{ room.name }}/index.html">{{ room.title | whole }}</a></h3>
+<h3 dir="auto"><span class="numeral">{{ room.number | roman }}</span> <a href="{{ root }}datasets/{{ room.name }}/index.html">{{ room.title | unbroken }}</a></h3>
 {% for artist, works in artists %}
 <div data-model{% if artist.live %} data-live="{{ root }}models/{{ artist.name }}/index.html#live"{% endif %}>
 <h4>{{ m.to_model(artist) }}</h4>

@@ -9,7 +9,7 @@ _HTML = """
 {% import "macros.html" as m with context %}
 <div class="entrance" data-key="entrance">
 <div>
-<h1 dir="auto">{{ view.museum.title | whole }}</h1>
+<h1 dir="auto">{{ view.museum.title | unbroken }}</h1>
 {% if view.museum.subtitle %}<p class="lead" dir="auto">{{ view.museum.subtitle }}</p>{% endif %}
 <p class="facts">
 {% if view.museum.run and not works %}

@@ -61,7 +61,7 @@ class Translator:
         bare: dict[str, Callable[..., str]] = {
             "clean": clean_line,
             "slug": make_slug,
-            "whole": join_hyphens,
+            "unbroken": join_hyphens,
             "short": shorten_hash,
             "size": functools.partial(format_size, digits=1),
             "wanted_side": wanted_side,
@@ -159,7 +159,7 @@ def join_hyphens(text: str) -> Markup:
     Such as `my-gallery`.
     """
     return Markup(" ").join(
-        Markup('<span class="whole">{}</span>').format(word) if "-" in word.strip("-") else escape(word)
+        Markup('<span class="unbroken">{}</span>').format(word) if "-" in word.strip("-") else escape(word)
         for word in text.split(" ")
     )
 

@@ -156,7 +156,7 @@ def test_of_two_models_of_a_kind_the_champion_is_named(museum):
     assert "it is the champion" in text(museum, "models/digits-late/index.html")
     other = text(museum, "models/digits-gan/index.html")
     assert badge not in other
-    link = '<a href="../../models/digits-late/index.html"><bdi><span class="whole">digits-late</span></bdi></a>'
+    link = '<a href="../../models/digits-late/index.html"><bdi><span class="unbroken">digits-late</span></bdi></a>'
     assert f"{link} is the champion" in other
     assert "there is no champion" in text(museum, "models/digits-vae/index.html")
     crown(museum, "digits-gan", checkpoint="f" * 64)

@@ -48,8 +48,8 @@ MUSEUM = ROOT / "artpipe" / "templates" / "museum"
 
 def test_a_hyphenated_word_stays_on_one_line():
     """It is marked for the style sheet and stays the same text; what is hostile in it is escaped."""
-    assert join_hyphens("Works of my-gallery") == 'Works of <span class="whole">my-gallery</span>'
-    assert join_hyphens("- & <b>-x") == '- &amp; <span class="whole">&lt;b&gt;-x</span>'
+    assert join_hyphens("Works of my-gallery") == 'Works of <span class="unbroken">my-gallery</span>'
+    assert join_hyphens("- & <b>-x") == '- &amp; <span class="unbroken">&lt;b&gt;-x</span>'
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from artpipe.project.detection import describe_summary, describe_works_inside, i
 from artpipe.project.import_files import describe_archive
 
 
-class PlaceReport(NamedTuple):
+class DatasetInspection(NamedTuple):
     """How a place of works is understood."""
 
     place: Path
@@ -27,10 +27,10 @@ class PlaceReport(NamedTuple):
         return self.summary.to_json()
 
 
-def inspect_place(place: Path, medium: str, ingest: Mapping[str, Any]) -> PlaceReport:
+def inspect_place(place: Path, medium: str, ingest: Mapping[str, Any]) -> DatasetInspection:
     """Return how a place is understood; nothing is copied or changed.
 
     Raises:
         UserError: see `inspect_input`.
     """
-    return PlaceReport(place, inspect_input(place, medium, ingest), ingest)
+    return DatasetInspection(place, inspect_input(place, medium, ingest), ingest)
