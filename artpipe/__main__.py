@@ -45,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.exit(app(arguments, prog_name="artpipe"))
     except ArtpipeError as error:
         sys.stderr.write(f"artpipe: {to_printable(str(error))}\n")  # one line, whatever a name in it holds
+        sys.stderr.writelines(f"  {to_printable(line)}\n" for line in error.details)
         sys.exit(error.exit_code)
     except OSError as error:
         if error.errno not in _ENVIRONMENT_ERRORS:

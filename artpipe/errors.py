@@ -14,9 +14,16 @@ SIGKILL_MESSAGE = (
 
 
 class ArtpipeError(Exception):
-    """Base of every error that artpipe raises on purpose."""
+    """Base of every error that artpipe raises on purpose.
+
+    `details` are lines to be shown below the message, such as the last ones of a log.
+    """
 
     exit_code = 1
+
+    def __init__(self, *message: object, details: Iterable[str] = ()) -> None:
+        super().__init__(*message)
+        self.details = tuple(details)
 
 
 class UserError(ArtpipeError):

@@ -78,7 +78,7 @@ def run_flow_here(options: str) -> int:
         console.print_failure("stopped; the same command goes on where this one was")
         return 130
     except ArtpipeError as error:
-        console.print_failure(str(error))
+        console.print_failure(str(error), error.details)
         return error.exit_code
     return code
 
@@ -114,7 +114,7 @@ def _run_flow(options: RunOptions, stack: contextlib.ExitStack) -> int:
         raise UserError(f"there is no stage {error}; `dvc stage list` names them") from None
     except StagesFailedError as error:
         console.print_summary(error.undone, options.targets)
-        console.print_failure(str(error))
+        console.print_failure(*error.describe())
         return error.exit_code
     console.print_summary(targets=options.targets)
     return 0

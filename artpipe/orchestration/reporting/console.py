@@ -7,7 +7,7 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from shlex import quote
 
@@ -159,9 +159,10 @@ def describe_progress(progress: RunProgress) -> str:
     return f"[bold]{share:3d} %[/]  about {left} left  [dim]{', '.join(running)}[/]"
 
 
-def print_failure(sentence: str) -> None:
-    """Print in one line why the flow did not do all that it should."""
-    _console.print(f"[red]{escape(to_printable(sentence))}[/]")
+def print_failure(sentence: str, details: Iterable[str] = ()) -> None:
+    """Print in one line why the flow did not do all that it should, and a line for each detail."""
+    for line in (sentence, *details):
+        _console.print(f"[red]{escape(to_printable(line))}[/]")
 
 
 def load_reports() -> list[ReportCard]:

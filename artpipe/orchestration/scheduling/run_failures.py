@@ -1,5 +1,7 @@
 """Errors of a run: mistakes of the person, retryable ones, all that failed."""
 
+from collections.abc import Sequence
+
 from artpipe.orchestration.scheduling.dispatcher import Outcome
 
 MISTAKE = 2  # what a stage ends with when the person has to change something first
@@ -20,8 +22,13 @@ class StagesFailedError(Exception):
 
     def __str__(self) -> str:
         """Return which stages failed, which were not run, and a line for each mistake."""
+        sentence, mistakes = self.describe()
+        return "\n".join([sentence, *mistakes])
+
+    def describe(self) -> tuple[str, Sequence[str]]:
+        """Return what failed and was not run, and a line for each mistake."""
         below = f"; not run, because what they read from failed: {self._not_run}" if self._not_run else ""
-        return "\n".join([f"failed: {self._failed}{below}", *self._mistakes])
+        return f"failed: {self._failed}{below}", self._mistakes
 
 
 class MistakeError(RuntimeError):

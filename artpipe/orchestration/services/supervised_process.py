@@ -90,10 +90,10 @@ class SupervisedProcess:
         elif now >= self._restart_at:
             self.start()
 
-    def describe_log(self) -> str:
-        """Return the last lines of its output, and where the rest is."""
+    def describe_log(self) -> tuple[str, Sequence[str]]:
+        """Return where its output is, and the last lines of it."""
         lines = [line.strip() for line in self._log.read_text(errors="replace").splitlines() if line.strip()]
-        return "\n  ".join([f"{self._log} ends with:", *lines[-_TAIL_LINES:]]) if lines else f"{self._log} is empty"
+        return f"{self._log} {'ends with:' if lines else 'is empty'}", lines[-_TAIL_LINES:]
 
     def end(self) -> None:
         """End the child with its whole process group."""
@@ -119,13 +119,14 @@ def wait_until_ready(processes: Sequence[SupervisedProcess]) -> None:
     """Wait until every process is ready.
 
     Raises:
-        ArtpipeError: one ended, or was not ready in time; the message holds its last output.
+        ArtpipeError: one ended, or was not ready in time; its details are its last output.
     """
     deadline = time.monotonic() + _START_SECONDS
     for process in processes:
         while not process.is_ready():
             if process.exit_code() is not None or time.monotonic() > deadline:
-                raise ArtpipeError(f"{process.name} did not come up; {process.describe_log()}")
+                place, last_lines = process.describe_log()
+                raise ArtpipeError(f"{process.name} did not come up; {place}", details=last_lines)
             time.sleep(0.1)
 
 

@@ -160,10 +160,11 @@ def test_a_server_that_does_not_come_up_is_one_line(tmp_path, monkeypatch):
     with (
         pytest.raises(
             ArtpipeError, match=r"Prefect's server did not come up; \.state/flows/server-\d+\.log ends with:"
-        ),
-        ephemeral_server.run_ephemeral_server(),
+        ) as raised,
+        ephemeral_server.run_ephemeral_server() as wait_for_server,
     ):
-        pass
+        wait_for_server()
+    assert "unable to open database file" in " ".join(raised.value.details)
     assert "PREFECT_API_URL" not in os.environ
 
 

@@ -8,6 +8,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from artpipe.__main__ import main
+from artpipe.cli import app as app_module
+from artpipe.errors import ArtpipeError
 
 CONTROLS = "\n\r\t\x0b\x0c\x1b\x07\x7f\x85\x9b\u2028\u202e\udc9b"
 NAMES = st.text(alphabet=CONTROLS + "ab .", min_size=1, max_size=12).filter(lambda name: set(name) & set(CONTROLS))
@@ -41,3 +43,14 @@ def test_a_name_with_control_characters_makes_one_line(command, name, studio):
     assert (code, errors.count("\n")) == (2, 1), errors
     assert errors.endswith("\n")
     assert not set(errors[:-1]) & set(CONTROLS)
+
+
+def test_details_stand_below_the_line(monkeypatch):
+    """What a log said last keeps its lines, each with what a terminal would obey spelled out."""
+
+    def fail(*_arguments: object, **_options: object) -> None:
+        raise ArtpipeError("the server did not come up; x.log ends with:", details=["first", "sec\x1bond"])
+
+    monkeypatch.setattr(app_module, "app", fail)
+    code, errors = run("doctor")
+    assert (code, errors) == (1, "artpipe: the server did not come up; x.log ends with:\n  first\n  sec\\x1bond\n")

@@ -13,6 +13,8 @@ from artpipe.artifacts.report import Finding
 from artpipe.errors import StoppedError
 from artpipe.orchestration.reporting import console
 from artpipe.orchestration.reporting.console import current_grade, list_addresses
+from artpipe.orchestration.scheduling.dispatcher import Outcome
+from artpipe.orchestration.scheduling.run_failures import MistakeError, StagesFailedError
 from artpipe.system.terminal import PlainConsole
 
 
@@ -151,3 +153,15 @@ def test_a_failure_is_one_line(capsys, monkeypatch):
     monkeypatch.setattr(console, "_console", PlainConsole(highlight=False, soft_wrap=True))
     console.print_failure("a\nb: no such model")
     assert capsys.readouterr().out == "a\\nb: no such model\n"
+
+
+def test_each_mistake_below_a_failure_has_a_line(capsys, monkeypatch):
+    """What failed first, then a line for each mistake of the person, whatever a name in it holds."""
+    monkeypatch.setattr(console, "_console", PlainConsole(highlight=False, soft_wrap=True))
+    failed = {"train@vae": MistakeError("models.vae.steps:\nexpected a number"), "train@gan": RuntimeError("ended")}
+    error = StagesFailedError(Outcome(failed=failed, not_run=["evaluate@vae"]))
+    console.print_failure(*error.describe())
+    assert capsys.readouterr().out.splitlines() == [
+        "failed: train@vae, train@gan; not run, because what they read from failed: evaluate@vae",
+        "train@vae: models.vae.steps:\\nexpected a number",
+    ]
