@@ -160,7 +160,7 @@ def describe_progress(progress: RunProgress) -> str:
 
 
 def print_failure(sentence: str, details: Iterable[str] = ()) -> None:
-    """Print in one line why the flow did not do all that it should, and a line for each detail."""
+    """Print in one line why the flow fell short, and a line for each detail."""
     for line in (sentence, *details):
         _console.print(f"[red]{escape(to_printable(line))}[/]")
 
