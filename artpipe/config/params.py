@@ -148,7 +148,8 @@ class WalkParams(Settings):
     truncation: float = Field(default=0.85, gt=0, le=2)  # of the noise's length; less is nearer to the usual
     side: int = Field(default=448, ge=16, le=4096)  # pixels of the longer side, reached by whole factors
     forms: tuple[Literal["mp4", "webm"], ...] = Field(default=("mp4", "webm"), min_length=1)  # some browsers play one
-    rounds: int = Field(default=10, ge=1, le=100)  # in which the steps are evened out
+    rounds: int = Field(default=10, ge=1, le=100)  # in which the steps are evened out, at most
+    evenness: float = Field(default=1.05, ge=1)  # largest step by the mean one that is even enough
 
 
 class EvaluationParams(Settings):

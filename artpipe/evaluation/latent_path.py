@@ -40,13 +40,18 @@ def _find_segment(count: int, times: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def even_out_steps(
-    pictures: Callable[[Tensor], Tensor], encoders: Sequence[Callable[[Tensor], Tensor]], count: int, rounds: int
+    pictures: Callable[[Tensor], Tensor],
+    encoders: Sequence[Callable[[Tensor], Tensor]],
+    count: int,
+    rounds: int,
+    enough: float = 1.0,
 ) -> tuple[Tensor, float]:
     """Return `count` frames of a loop whose steps are as even as can be.
 
-    With them comes their largest step divided by the mean one; the best of all rounds counts. Each round measures
-    the steps as each of `encoders` sees them (a feature extractor is blind to some changes, pixels to none), takes
-    the larger one against its mean, and sets the times anew at equal shares of the way.
+    With them comes their largest step divided by the mean one; the best of all rounds counts, and the first one at
+    most `enough` is the last. Each round measures the steps as each of `encoders` sees them (a feature extractor is
+    blind to some changes, pixels to none), takes the larger one against its mean, and sets the times anew at equal
+    shares of the way.
     """
     times = torch.arange(count, dtype=torch.float64) / count
     best_frames, best_ratio = torch.empty(0), float("inf")
@@ -56,6 +61,8 @@ def even_out_steps(
         ratio = float(steps.max())
         if ratio < best_ratio:
             best_frames, best_ratio = frames, ratio
+        if ratio <= enough:
+            break
         times = _retime(times, steps)
     return best_frames, best_ratio
 

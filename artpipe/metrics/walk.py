@@ -35,6 +35,7 @@ def measure(evidence: Evidence) -> Measurement:
         ],
         max(_MINIMUM_FRAMES, round(walk.seconds * walk.fps)),
         walk.rounds,
+        walk.evenness,
     )
     score = Score(
         name="walk_evenness",

@@ -88,6 +88,19 @@ def test_steps_become_even():
     assert (len(frames), ratio) == (8, 1.0)
 
 
+def test_what_is_even_enough_is_not_painted_again():
+    """The rounds end with the first whose largest step is small enough."""
+    painted = []
+
+    def hurried(times):
+        painted.append(times)
+        angle = 2 * math.pi * (times + 0.13 * torch.sin(2 * math.pi * times))
+        return torch.stack([angle.cos(), angle.sin()], 1)
+
+    _, ratio = latent_path.even_out_steps(hurried, [lambda frames: frames], 48, 12, enough=1.1)
+    assert ratio <= 1.1 and 1 < len(painted) < 6
+
+
 def test_no_look_is_forgotten():
     """Two looks that disagree share the steps: neither sees one much larger than the mean."""
 
