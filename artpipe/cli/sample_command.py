@@ -125,17 +125,20 @@ def _read_moves(texts: list[str]) -> dict[int, float]:
     """Return amounts by direction.
 
     Raises:
-        UserError: one is not of the form NUMBER=AMOUNT.
+        UserError: one is not of the form NUMBER=AMOUNT, or a direction is named twice.
     """
-    moves = {}
+    moves: dict[int, float] = {}
     for text in texts:
         number, _, amount = text.partition("=")
         try:
-            moves[int(number)] = float(amount)
+            direction, shift = int(number), float(amount)
         except ValueError:
             raise UserError(f"--move {text}: NUMBER=AMOUNT is expected, such as 1=+2") from None
-        if not abs(moves[int(number)]) <= _MOST_AMOUNT:
+        if not abs(shift) <= _MOST_AMOUNT:
             raise UserError(f"--move {text}: an amount from -{_MOST_AMOUNT} to {_MOST_AMOUNT} is expected")
+        if direction in moves:
+            raise UserError(f"--move {text}: direction {direction} is moved already; name each once")
+        moves[direction] = shift
     return moves
 
 

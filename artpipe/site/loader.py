@@ -101,9 +101,12 @@ def load_artist(
 
 
 def _name_reason(error: Exception) -> GapReason:
-    """Return whether files are damaged or missing, or are there and cannot be read."""
-    causes = (error, error.__context__)
-    is_unreadable = any(isinstance(one, OSError) and not isinstance(one, FileNotFoundError) for one in causes)
+    """Return whether files are damaged or missing, or are there and cannot be read.
+
+    Pillow raises an OSError without a number over a damaged picture.
+    """
+    causes = [one for one in (error, error.__context__) if isinstance(one, OSError)]
+    is_unreadable = any(one.errno is not None and not isinstance(one, FileNotFoundError) for one in causes)
     return "not readable" if is_unreadable else "damaged"
 
 

@@ -1,6 +1,7 @@
 """Where a command may write what it was asked for."""
 
 import os
+import tempfile
 from pathlib import Path
 
 from artpipe.errors import UserError
@@ -29,7 +30,7 @@ def check_output(path: Path, option: str, kind: str = "") -> None:
     if path.exists() and not path.is_file():
         raise UserError(f"{place}: {'a folder' if path.is_dir() else 'no file'}; name a file")
     nearest = next(parent for parent in path.absolute().parents if parent.exists())
-    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+    if not _takes_files(nearest):
         raise UserError(
             f"{place}: nothing can be written in {to_printable(str(nearest))}; name a file that can be written"
         )
@@ -38,3 +39,12 @@ def check_output(path: Path, option: str, kind: str = "") -> None:
             start = stream.read(_READ_BYTES).lstrip().lower()
         if start and not start.startswith(_STARTS[kind]):
             raise UserError(f"{place}: a file that is there and no {kind}; name another, or move it away")
+
+
+def _takes_files(folder: Path) -> bool:
+    """Return whether a file can be made in a folder; of /proc its mode does not say it."""
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            return True
+    except OSError:
+        return False

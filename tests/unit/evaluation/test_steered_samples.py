@@ -235,6 +235,10 @@ MISTAKES = {
     "a refused word": (("painter", "--prompt", "a BLOOD-red rose"), "--prompt: `Blood  red` is refused by `models.painter.refuse`"),
     "both": (("painter", "--prompt", "x", "--label", "0"), "--prompt and --label both say what to paint; give one of them"),
     "no amount": (("forger", "--move", "1"), "--move 1: NUMBER=AMOUNT is expected, such as 1=+2"),
+    "a direction twice": (
+        ("forger", "--move", "1=2", "--move", "1=-3"),
+        "--move 1=-3: direction 1 is moved already; name each once",
+    ),
     "no number": (("forger", "--move", "nan=nan"), "--move nan=nan: NUMBER=AMOUNT is expected, such as 1=+2"),
     "too far": (("forger", "--move", "1=inf"), "--move 1=inf: an amount from -20 to 20 is expected"),
     "an unknown direction": (("forger", "--move", "5=1"), "--move 5: forger has the directions 1 to 4"),

@@ -1,6 +1,7 @@
 """What may be written where a person named it."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -30,3 +31,5 @@ def test_what_cannot_be_written_is_said_before(tmp_path):
         check_output(tmp_path / ("n" * 300), "--out")
     with pytest.raises(UserError, match=r"nothing can be written in .*file"):
         check_output(tmp_path / "file" / "x.png", "--out")
+    with pytest.raises(UserError, match="nothing can be written in /proc"):  # root may, by its mode
+        check_output(Path("/proc/x.png"), "--out")
