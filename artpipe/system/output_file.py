@@ -42,7 +42,7 @@ def check_output(path: Path, option: str, kind: str = "") -> None:
 
 
 def _takes_files(folder: Path) -> bool:
-    """Return whether a file can be made in a folder; of /proc its mode does not say it."""
+    """Return whether a file can be made in a folder; its mode may lie (/proc)."""
     try:
         with tempfile.TemporaryFile(dir=folder):
             return True

@@ -98,7 +98,8 @@ def test_what_is_even_enough_is_not_painted_again():
         return torch.stack([angle.cos(), angle.sin()], 1)
 
     _, ratio = latent_path.even_out_steps(hurried, [lambda frames: frames], 48, 12, enough=1.1)
-    assert ratio <= 1.1 and 1 < len(painted) < 6
+    assert ratio <= 1.1
+    assert 1 < len(painted) < 6
 
 
 def test_no_look_is_forgotten():
