@@ -50,7 +50,7 @@ def test_long_chains_are_urgent(project, monkeypatch):
 @pytest.mark.parametrize("kept", [0, 300])
 @pytest.mark.nightly
 def test_torn_books_of_dvc_are_mended(project, monkeypatch, kept):
-    """dvc.lock and rwlock, cut short by a kill: put right and said once, and all outputs come from the run cache."""
+    """dvc.lock and rwlock, cut short by a kill: put right and said once; but for shards all comes from the run cache."""
     monkeypatch.chdir(project.folder)
     assert repair_dvc_files() == []
     lock = project.folder / "dvc.lock"
@@ -62,5 +62,6 @@ def test_torn_books_of_dvc_are_mended(project, monkeypatch, kept):
         "dvc was killed while it wrote dvc.lock",
     ]
     assert repair_dvc_files() == []
-    assert project.repro() in ([], ["gallery"])  # the gallery may be hung again
+    again = {"preprocess@digits", "preprocess@emoji", "gallery"}  # kept out of that cache; may be hung again
+    assert {*project.repro()} <= again
     assert lock.read_text() == whole
