@@ -196,6 +196,7 @@ class LivePath(Frozen):
     steps: int
     captions: tuple[str, ...] = ()  # of held-out works, one of which each seed asks for; empty: it heeds classes alone
     refused: tuple[str, ...] = ()  # words that it does not paint
+    words: tuple[str, ...] = ()  # all that it learned; empty: it may know others
 
 
 class LiveModel(Frozen):

@@ -43,6 +43,15 @@ class SteeredSampler(Protocol):
 
 
 @runtime_checkable
+class WordLearner(Protocol):
+    """A learner that words steer, all of which it learned from its dataset."""
+
+    def list_known_words(self, captions: Sequence[str]) -> tuple[str, ...]:
+        """Return the words of captions and classes; none where it may know others."""
+        ...
+
+
+@runtime_checkable
 class HoleFiller(Protocol):
     """A learner that fills a hole of a given picture, and is steered by nothing else."""
 

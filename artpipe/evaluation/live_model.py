@@ -13,7 +13,7 @@ from artpipe.artifacts.caption_columns import decode_texts
 from artpipe.artifacts.report import LiveModel, LivePath
 from artpipe.contracts.metric import Evidence
 from artpipe.contracts.model import LatentWalker
-from artpipe.contracts.steered_sampler import NoPathError, PathFunctions, PathSampler
+from artpipe.contracts.steered_sampler import NoPathError, PathFunctions, PathSampler, WordLearner
 from artpipe.evaluation.latent_directions import find_directions
 from artpipe.evaluation.live_program import Function, ProgramBuilder, join_functions
 from artpipe.evaluation.operation_lowering import Lowering
@@ -29,6 +29,7 @@ _WORKS = 192  # of the training, to compare with
 _WORKS_KILOBYTES = 110  # in the script, of what is said of them
 _DIRECTION_DIGITS = 4
 _CAPTIONS = 64  # of held-out works, that seeds ask for
+_MOST_WORDS = 4000  # in the script; of more the page cannot say which are not known
 
 
 def write_live_model(evidence: Evidence, folder: Path) -> LiveModel | None:
@@ -100,8 +101,16 @@ def _describe_path(evidence: Evidence) -> LivePath | None:
     texts = decode_texts(works["caption_texts"][:_CAPTIONS].tolist()) if "caption_texts" in works else ()
     return LivePath(
         guidance=settings.guidance, steps=settings.steps, captions=tuple(texts),
-        refused=tuple(list_refused({}, learner)),
+        refused=tuple(list_refused({}, learner)), words=_list_known_words(evidence),
     )  # fmt: skip
+
+
+def _list_known_words(evidence: Evidence) -> tuple[str, ...]:
+    learner, texts = evidence.learner, evidence.train.get("caption_texts")
+    if not isinstance(learner, WordLearner):
+        return ()
+    words = learner.list_known_words([] if texts is None else list(decode_texts(texts.tolist())))
+    return words if len(words) <= _MOST_WORDS else ()
 
 
 def _draw_works(evidence: Evidence) -> tuple[str, ...]:

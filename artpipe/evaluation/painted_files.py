@@ -25,12 +25,16 @@ class PaintedFiles(NamedTuple):
     suffixes_without_label: Sequence[str] = ()  # forms that have no place for one
     recipe_checkpoint: str = ""  # where the recipe is of another checkpoint
     enlargers: Sequence[str] = ()  # models that could enlarge them
+    unknown_words: Sequence[str] = ()  # of the prompt, that the model never learned
 
     def to_text(self) -> str:
         """Return in a line how many were painted, and where they are."""
         parts = [f"{len(self.singles) or 1} painted: {self.sheet}"]
         if self.singles:
             parts[0] += f", each by itself in {self.singles[0].file.parent}"
+        if self.unknown_words:
+            words = ", ".join(f"`{to_printable(word)}`" for word in self.unknown_words)
+            parts.append(f"no caption it learned from has {words}")
         if self.suffixes_without_label:
             suffixes = ", ".join(self.suffixes_without_label)
             parts.append(f"without a label, for which the form has no place: {suffixes}")
@@ -47,4 +51,5 @@ class PaintedFiles(NamedTuple):
             "singles": [{**single._asdict(), "file": str(single.file)} for single in self.singles],
             "suffixes_without_label": list(self.suffixes_without_label),
             "enlargers": list(self.enlargers),
+            "unknown_words": list(self.unknown_words),
         }

@@ -26,6 +26,7 @@ from artpipe.evaluation.steered_samples import (
     list_refused,
     steer_exhibits,
 )
+from artpipe.evaluation.unknown_words import list_unknown_words
 from artpipe.training.data import load_columns
 from artpipe.training.restore import restore_learner
 
@@ -43,9 +44,8 @@ def sample_model(
 ) -> PaintedFiles:
     """Make `n` exhibits with seeds ``seed, seed + 1, ...``, and write them.
 
-    A picture depends on its own seed and label alone, so any work on the wall can be painted again. `label` is a class
-    number; without it a seed's class is ``seed % classes``, as on the wall. The prompt of `request` is the beginning for
-    a model that writes, and what a steered model is to paint. The model `enlarge` enlarges. Every PNG holds its recipe.
+    A picture depends on its own seed and label alone. Without `label` the class of a seed is ``seed % classes``. The
+    prompt of `request` is the beginning of a text, and what a steered model is to paint. Every PNG holds its recipe.
 
     Raises:
         UserError: no such model, no checkpoint, or no such class.
@@ -70,8 +70,9 @@ def sample_model(
         exhibits = [replace(exhibit, caption="") for exhibit in exhibits]
     out = out or choose_out(name, seed, {**request.recipe, "enlarge": enlarge})
     labeller = SampleLabeller(params.gallery, card, sha256, [] if enlarger is None else [enlarger.model])
-    painted = save_exhibits(exhibits, out, recipe, labeller)
-    return painted if enlarger else painted._replace(enlargers=list_enlargers(params, name))
+    unknown = list_unknown_words(learner, request.prompt, str(entry.get("dataset")))
+    enlargers = [] if enlarger else list_enlargers(params, name)
+    return save_exhibits(exhibits, out, recipe, labeller)._replace(unknown_words=unknown, enlargers=enlargers)
 
 
 def _paint(

@@ -3,7 +3,7 @@
 Liu et al. 2023; conditional flow matching, Lipman et al. 2023. A label is the word of its class.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal, Self
 
@@ -22,12 +22,7 @@ from artpipe.language.message import Message
 from artpipe.modalities.picture.captions import UNTITLED, requested_class_title
 from artpipe.nn.flow_matching.caption_texts import beside_rows, open_texts
 from artpipe.nn.flow_matching.guidance import GuidedPredictor
-from artpipe.nn.flow_matching.straight_path import (
-    draw_times,
-    interpolate_path,
-    spread_times,
-    velocity_errors,
-)
+from artpipe.nn.flow_matching.straight_path import draw_times, interpolate_path, spread_times, velocity_errors
 from artpipe.nn.flow_matching.unet import build_unet
 from artpipe.nn.gan.label_rows import requested_labels
 from artpipe.nn.layers import ema
@@ -170,6 +165,10 @@ class Flow(MicroBatchedLearner[Params]):
         words = steering.captions
         tokens = self._label_tokens(labels) if words is None else self.texts.encode(tuple(words))
         return self._paint(noise, self._encode(tokens), steering)
+
+    def list_known_words(self, captions: Sequence[str]) -> tuple[str, ...]:
+        """Return the words of captions and classes; none where CLIP reads them."""
+        return self.texts.list_words((*captions, *self.spec.classes))
 
     def path_functions(self) -> PathFunctions:
         """Return what the page of a live room computes; CLIP is too large for it."""

@@ -7,7 +7,7 @@ every language's library, so that a page in a browser makes the same tokens.
 import re
 import unicodedata
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 WORDS, PIECES = 16, 12  # of a caption at most; of a word: itself and up to 11 trigrams
 TOKENS = 4096  # ids 1 to 4095, and 0 for none
+_SHORTEST = 3  # letters of a word that is missed
 _UNSPACED = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")  # kana, Han
 
 
@@ -58,6 +59,25 @@ def split_words(text: str) -> Iterator[list[str]]:
         else:
             marked = f"^{run}$"
             yield [marked, *(marked[start : start + 3] for start in range(len(marked) - 2))]
+
+
+def list_words(texts: Iterable[str]) -> tuple[str, ...]:
+    """Return each word of some texts once, in lower case.
+
+    >>> list_words(["A cat", "a dog"])
+    ('a', 'cat', 'dog')
+    """
+    return tuple(dict.fromkeys(pieces[0][1:-1] for text in texts for pieces in split_words(text)))
+
+
+def find_unknown_words(text: str, known: Iterable[str]) -> list[str]:
+    """Return the words of a text that a list does not have.
+
+    Of an empty list nothing is known. Words of one or two letters, articles mostly, are left out.
+    """
+    known = {*known}
+    words = [word for word in list_words([text]) if len(word) >= _SHORTEST or _UNSPACED.match(word)]
+    return [word for word in words if word not in known] if known else []
 
 
 def hash_token(piece: str) -> int:

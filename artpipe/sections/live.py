@@ -27,7 +27,7 @@ _HTML = """
 {% if live.path and live.path.captions %}
 <label class="field"><span>{{ _("In your words") }}</span><input maxlength="200" autocomplete="off" placeholder="{{ live.path.captions[0] | clean(60) }}" list="live-captions" data-words></label>
 <datalist id="live-captions">{% for text in live.path.captions | unique | sort %}<option value="{{ text | clean(200) }}"></option>{% endfor %}</datalist>
-<p class="hint" role="status" hidden data-refusal data-refused="{{ _('This model does not paint “%(words)s”.', words='%s') }}"></p>
+<p class="hint" role="status" hidden data-refusal data-refused="{{ _('This model does not paint “%(words)s”.', words='%s') }}" data-unknown="{{ _('No caption it learned from has “%(words)s”; it goes by similar letters.', words='%s') }}"></p>
 {% endif %}
 {% if live.classes %}
 <label class="field"><span>{{ _("What it shows") }}</span><select data-class><option value="">{{ _("as the seed has it") }}</option>

@@ -51,6 +51,7 @@ def add_live_script(
         "side": _SIDES[colour],
         "captions": live.path.captions if live.path else (),
         "refused": live.path.refused if live.path else (),
+        "words": live.path.words if live.path else (),
         "prompts": list_prompts(report.exhibits) if live.path else {},
         "works": [describe_work(work) for work in works],
         "features": base64.b64encode(measure_works(works, media, colour=colour)).decode(),

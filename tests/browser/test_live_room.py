@@ -82,7 +82,13 @@ def worded_gallery(gallery, tmp_path_factory):
     """The same museum, in which a flow that heeds words stands in the place of the gan; and that flow."""
     root, learner = tmp_path_factory.mktemp("worded") / "museum", LEARNERS["flow"]()
     shutil.copytree(gallery[0].parents[1], root)
-    path = LivePath(guidance=2, steps=4, captions=("a seven", "an eight", "a nine"), refused=("red car",))
+    path = LivePath(
+        guidance=2,
+        steps=4,
+        captions=("a seven", "an eight", "a nine"),
+        refused=("red car",),
+        words=("my", "blue", "nine"),
+    )
     add_live_model(root, learner, CLASSES, path=path)
     params = root / "params.yaml"
     params.write_text(params.read_text().replace("theme: museum", "theme: museum, labels: [cn]"))
@@ -180,8 +186,12 @@ def test_the_page_makes_the_same_tokens(browser, gallery):
         script = "([texts, ...size]) => texts.map(text => makeTokeniser().tokenise(text, ...size))"
         made = page.evaluate(script, [list(CAPTIONS), WORDS, PIECES])
         refused = page.evaluate("() => makeTokeniser().findRefused('The Red  CAR', ['blue car', 'red, car'])")
+        unknown = page.evaluate(
+            "() => ['red'].concat([[]]).map(known => makeTokeniser().findUnknown('A Red car, a 红', [].concat(known)))"
+        )
     assert made == [tokenise_caption(text).tolist() for text in CAPTIONS]
     assert refused == "red, car"
+    assert unknown == [["car", "红"], []]
 
 
 def test_a_visitor_paints_breeds_compares_and_saves(browser, gallery, tmp_path):
@@ -250,6 +260,7 @@ def test_a_visitor_paints_by_words(browser, worded_gallery, tmp_path):
         words.fill("my blue <car> & more")
         page.keyboard.press("Enter")
         page.locator("[data-caption]").get_by_text("my blue <car> & more”, Seed 41").wait_for()
+        assert "no caption it learned from has “car”, “more”;" in page.locator("[data-refusal]").inner_text().lower()
         page.locator("[data-guidance]").fill("4")
         page.locator("[data-steps]").fill("3")
         page.wait_for_timeout(500)

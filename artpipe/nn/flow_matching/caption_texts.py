@@ -15,6 +15,7 @@ from artpipe.contracts.model import Batch
 from artpipe.errors import UserError
 from artpipe.nn.flow_matching.clip_captions import ClipEncoder, VectorConditions
 from artpipe.nn.flow_matching.conditions import CaptionEncoder, caption_tokens
+from artpipe.numerics.caption_tokens import list_words
 
 Rows = Sequence[int] | slice
 _DIGEST = "encoder_sha256"
@@ -29,6 +30,10 @@ class Texts(Protocol):
 
     def encode_captions(self, works: Batch, rows: Rows) -> Tensor:
         """Return a row for each of some works, by its caption."""
+        ...
+
+    def list_words(self, texts: Sequence[str]) -> tuple[str, ...]:
+        """Return the words that a network learns of texts; none if it knows others."""
         ...
 
     def make_network(self, dim: int) -> nn.Module:
@@ -51,6 +56,10 @@ class WordTexts:
         """Return the tokens in the column `captions`."""
         return works["captions"][rows]
 
+    def list_words(self, texts: Sequence[str]) -> tuple[str, ...]:
+        """Return each word once."""
+        return list_words(texts)
+
     def make_network(self, dim: int) -> nn.Module:
         """Return an encoder of tokens."""
         return CaptionEncoder(dim)
@@ -72,6 +81,11 @@ class ClipTexts:
     def encode_captions(self, works: Batch, rows: Rows) -> Tensor:
         """Return the vectors of the column `caption_texts`."""
         return self.encode(tuple(decode_texts(works["caption_texts"][rows].tolist()))).to(works["captions"].device)
+
+    def list_words(self, texts: Sequence[str]) -> tuple[str, ...]:
+        """Return none: the encoder has read far more."""
+        del texts
+        return ()
 
     def make_network(self, dim: int) -> nn.Module:
         """Return an encoder of vectors."""

@@ -276,6 +276,15 @@ def test_a_word_inside_of_another_is_not_refused(sample):
     assert sample("painter", "-n", "1", "--prompt", "gunpowder, blood orange and red")
 
 
+@pytest.mark.usefixtures("sample")
+def test_words_that_nothing_was_learned_of_are_said(artpipe):
+    """Those of the prompt that neither a caption nor a class has, once each."""
+    known, command = SPEC.classes[0], ("sample", "painter", "-n", "1", "--out", "made.png", "--prompt")
+    assert "; no caption it learned from has `zebra`, `red2`" in artpipe(*command, f"{known}, Zebra zebra [red2]")[1]
+    assert "no caption" not in artpipe(*command, known)[1]
+    assert json.loads(artpipe(*command, "a zebra", "--json")[1])["unknown_words"] == ["zebra"]
+
+
 def test_only_pictures_get_a_recipe():
     """A text stays as it is; a PNG stays readable with words of any script."""
     assert add_recipe(b"text", {"a": 1}) == b"text"

@@ -7,7 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from artpipe.numerics.caption_tokens import TOKENS, hash_token, split_words, tokenise_caption, tokenise_captions
+from artpipe.numerics.caption_tokens import (
+    TOKENS,
+    find_unknown_words,
+    hash_token,
+    list_words,
+    split_words,
+    tokenise_caption,
+    tokenise_captions,
+)
 
 
 @pytest.mark.parametrize(
@@ -26,6 +34,17 @@ def test_a_text_splits_into_known_words(text: str, words: list[list[str]]) -> No
     """Letters and digits make words, a Chinese character is one, a mark alone is none."""
     found = list(split_words(text))
     assert [word[: len(expected)] for word, expected in zip(found, words, strict=True)] == words
+
+
+def test_words_are_listed_once() -> None:
+    """In the order in which they come first, in lower case."""
+    assert list_words(["A red cat", "a RED dog, 红心"]) == ("a", "red", "cat", "dog", "红", "心")
+
+
+def test_words_that_are_not_known_are_named() -> None:
+    """Of words of one or two letters nothing is said, nor where nothing is known."""
+    assert find_unknown_words("A red cat, of 红 Zebra zebra", ["cat"]) == ["red", "红", "zebra"]
+    assert find_unknown_words("a cat", []) == []
 
 
 def test_tokens_have_known_values() -> None:

@@ -58,5 +58,13 @@ function makeTokeniser() {
       });
     });
   }
-  return { checksum: checksum, tokenise: tokenise, findRefused: findRefused, TOKENS: TOKENS };
+  /* The words of a text that a list does not have, but for those of one or two letters; of an empty list nothing is known. */
+  function findUnknown(text, known) {
+    var words = splitWords(text).map(function (pieces) { return pieces[0].slice(1, -1); });
+    return words.filter(function (word, i) {
+      var counts = Array.from(word).length > 2 || UNSPACED.test(word);
+      return known.length && counts && known.indexOf(word) < 0 && words.indexOf(word) === i;
+    });
+  }
+  return { checksum: checksum, tokenise: tokenise, findRefused: findRefused, findUnknown: findUnknown, TOKENS: TOKENS };
 }

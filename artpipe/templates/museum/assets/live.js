@@ -191,8 +191,10 @@ var artpipeLive = {};
     }
     function typeWords() {
       var phrase = tokeniser.findRefused(words.value, data.refused);
-      refusal.hidden = phrase === undefined;
+      var unknown = tokeniser.findUnknown(words.value, data.words);
+      refusal.hidden = phrase === undefined && !unknown.length;
       if (phrase !== undefined) { refusal.textContent = refusal.dataset.refused.replace("%s", phrase); return; }
+      refusal.textContent = refusal.dataset.unknown.replace("%s", unknown.join("”, “"));
       typed = Boolean(words.value.trim());
       if (typed && chooser) { chooser.value = ""; }
       show(choose({ seed: base.seed }));
