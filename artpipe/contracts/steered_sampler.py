@@ -43,6 +43,18 @@ class SteeredSampler(Protocol):
 
 
 @runtime_checkable
+class CaptionWalker(Protocol):
+    """A sampler that paints what lies between captions."""
+
+    def walk_captions(self, noise: Tensor, captions: Sequence[str], shares: Tensor) -> Tensor:
+        """Return ``(N, C, H, W)`` in [-1, 1] at noise ``(N, Z)``.
+
+        Each mixes the captions by its shares ``(N, captions)``.
+        """
+        ...
+
+
+@runtime_checkable
 class WordLearner(Protocol):
     """A learner that words steer, all of which it learned from its dataset."""
 

@@ -18,7 +18,7 @@ from artpipe.evaluation.sequences import writes_text
 from artpipe.evaluation.text_neighbours import find_nearest_texts, read_excerpts
 from artpipe.evaluation.whole_works import choose_whole
 from artpipe.language.message import Message
-from artpipe.modalities.picture.captions import UNTITLED, requested_class_title
+from artpipe.modalities.picture.captions import requested_title
 from artpipe.modalities.picture.tiles import join_tiles
 from artpipe.numerics.pixels import to_float
 from artpipe.system.atomic_files import write_bytes
@@ -115,9 +115,7 @@ def describe_sample(
     if evidence.feature_extractor is not None and names and evidence.extractor_classes == names:
         probabilities = evidence.class_probabilities("samples")[row]
     predicted = None if probabilities is None else int(probabilities.argmax())
-    caption = Message.of(
-        captions.get(seed) or (requested_class_title(names[requested]) if requested is not None else UNTITLED)
-    )
+    caption = Message.of(captions.get(seed) or requested_title(requested, names))
     if predicted is not None and predicted != requested:
         caption = Message(
             code="read_as" if requested is None else "asked_for_read_as",

@@ -9,11 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from artpipe.artifacts.caption_columns import decode_texts
 from artpipe.artifacts.report import Score
 from artpipe.contracts.feature_source import downscale_to_vectors
 from artpipe.contracts.metric import Evidence, Measurement, Metric, has_samples
 from artpipe.contracts.model import Content, Exhibit, LatentWalker
 from artpipe.contracts.plugin_info import MetricInfo, WallText
+from artpipe.contracts.steered_sampler import CaptionWalker, select_rows
 from artpipe.evaluation.latent_path import even_out_steps, interpolate_linear, interpolate_spline
 from artpipe.evaluation.video import encode_video, enlarge_frames
 from artpipe.language.message import Message
@@ -59,8 +61,8 @@ def measure(evidence: Evidence) -> Measurement:
 def choose_waypoints(evidence: Evidence, count: int) -> list[tuple[int, int | None]]:
     """Return the samples (row, label) that the walk passes.
 
-    Of each class in turn they are those the feature extractor is surest of. Where nobody knows classes they are the
-    first ones, without a label.
+    Of each class in turn they are those the feature extractor is surest of. Where nobody knows classes they are
+    spread over those that hang, without a label.
     """
     knows_classes = (
         evidence.feature_extractor is not None
@@ -68,7 +70,9 @@ def choose_waypoints(evidence: Evidence, count: int) -> list[tuple[int, int | No
         and len(evidence.classes) > 1
     )
     if not knows_classes or evidence.prompt is None:
-        return [(row, None) for row in range(min(count, len(evidence.pictures("samples"))))]
+        hung = min(evidence.params.exhibits, len(evidence.pictures("samples")))
+        count = min(count, hung)
+        return [(place * hung // count, None) for place in range(count)]
     probabilities = evidence.class_probabilities("samples")
     requested = evidence.prompt.labels
     labels = probabilities.argmax(1) if requested is None else requested
@@ -92,13 +96,23 @@ def _render_frames(evidence: Evidence, waypoints: Sequence[tuple[int, int | None
     noise = torch.stack(
         [torch.randn(learner.noise_size, generator=torch.Generator().manual_seed(seed)) for seed in seeds]
     )
-    mix = torch.zeros(len(waypoints), classes)
-    for i, (_, label) in enumerate(waypoints):
-        if label is not None:
-            mix[i, label] = 1.0
     path = interpolate_spline(noise, times) * evidence.params.walk.truncation
     with torch.no_grad():
+        if captions := _read_captions(evidence, seeds):
+            return to_bytes(learner.walk_captions(path, captions, interpolate_linear(torch.eye(len(seeds)), times)))
+        mix = torch.zeros(len(waypoints), classes)
+        for i, (_, label) in enumerate(waypoints):
+            if label is not None:
+                mix[i, label] = 1.0
         return to_bytes(learner.walk(path, interpolate_linear(mix, times)))
+
+
+def _read_captions(evidence: Evidence, seeds: Sequence[int]) -> list[str]:
+    """Return the captions that samples of seeds were asked for, if any."""
+    texts = evidence.prompt.works.get("caption_texts") if evidence.prompt else None
+    if texts is None or not isinstance(evidence.learner, CaptionWalker):
+        return []
+    return list(decode_texts(texts[select_rows(seeds, len(texts))].tolist()))
 
 
 def _make_caption(evidence: Evidence, waypoints: Sequence[tuple[int, int | None]]) -> Message:

@@ -18,8 +18,7 @@ from artpipe.contracts.microbatched import MicroBatchedLearner, row_share
 from artpipe.contracts.model import Batch, Exhibit, Model, Prompt
 from artpipe.contracts.plugin_info import Budget, Export, ModelInfo, NewDatasets
 from artpipe.contracts.steered_sampler import NoPathError, PathFunctions, PathSettings, Steering, select_rows
-from artpipe.language.message import Message
-from artpipe.modalities.picture.captions import UNTITLED, requested_class_title
+from artpipe.modalities.picture.captions import requested_title
 from artpipe.nn.flow_matching.caption_texts import beside_rows, open_texts
 from artpipe.nn.flow_matching.guidance import GuidedPredictor
 from artpipe.nn.flow_matching.straight_path import draw_times, interpolate_path, spread_times, velocity_errors
@@ -194,8 +193,13 @@ class Flow(MicroBatchedLearner[Params]):
         """Paint ``(N, C, H, W)`` at noise ``(N, Z)``, mixing ``(N, classes)`` shares."""
         every = self._encode(self.class_tokens)  # type: ignore[arg-type]
         shares = torch.cat([mix, 1 - mix.sum(1, keepdim=True)], 1) if self.classes else mix.new_ones(len(mix), 1)
-        conditions = shares @ every[-shares.shape[1] :]
-        return self._paint(noise, conditions, Steering(steps=self.params.walk_steps))
+        return self._paint(noise, shares @ every[-shares.shape[1] :], Steering(steps=self.params.walk_steps))
+
+    @torch.no_grad()
+    def walk_captions(self, noise: Tensor, captions: Sequence[str], shares: Tensor) -> Tensor:
+        """Paint ``(N, C, H, W)`` unguided; shares ``(N, captions)`` mix the captions."""
+        conditions = shares @ self._encode(self.texts.encode(tuple(captions)))
+        return self._paint(noise, conditions, Steering(steps=self.params.walk_steps, guidance=1.0))
 
     def _encode(self, tokens: Tensor) -> Tensor:
         encoder: nn.Module = self.average["captions"]  # type: ignore[index]
@@ -216,18 +220,16 @@ class Flow(MicroBatchedLearner[Params]):
 
     def exhibit(self, prompt: Prompt) -> list[Exhibit]:
         """Paint one picture per seed, its caption or label beside it."""
-        labels = requested_labels(prompt, self.classes).tolist()
-        captions: list[str | Message] = [self._name_label(label) for label in labels]
+        seeds, labels = prompt.seeds, requested_labels(prompt, self.classes).tolist()
+        titles = [requested_title(label, self.spec.classes) for label in labels]
+        texts = [""] * len(seeds)
         if self.params.conditional and "caption_texts" in prompt.works:
-            texts = prompt.works["caption_texts"]
-            captions = list(decode_texts(texts[select_rows(prompt.seeds, len(texts))].tolist()))
+            column = prompt.works["caption_texts"]
+            texts = list(decode_texts(column[select_rows(seeds, len(column))].tolist()))
         return [
-            Exhibit("image", picture, caption, seed=seed, label=None if label == UNLABELLED else label)
-            for picture, caption, seed, label in zip(self.sample(prompt), captions, prompt.seeds, labels, strict=True)
+            Exhibit("image", picture, text or title, seed=seed, label=None if label == UNLABELLED else label)
+            for picture, text, title, seed, label in zip(self.sample(prompt), texts, titles, seeds, labels, strict=True)
         ]
-
-    def _name_label(self, label: int) -> Message:
-        return UNTITLED if label == UNLABELLED else requested_class_title(self.spec.classes[label])
 
     @torch.no_grad()
     def validate(self, works: Batch) -> dict[str, float]:

@@ -12,8 +12,7 @@ from artpipe.config.params import Positive, Share, TrainParams
 from artpipe.contracts.microbatched import MicroBatchedLearner, row_share
 from artpipe.contracts.model import Batch, Exhibit, FeatureExtractor, Model, Prompt
 from artpipe.contracts.plugin_info import Budget, Export, ModelInfo, NewDatasets
-from artpipe.language.message import Message
-from artpipe.modalities.picture.captions import UNTITLED, requested_class_title
+from artpipe.modalities.picture.captions import requested_title
 from artpipe.nn.gan.diff_augment import DEFAULT_POLICIES, AdaptiveAugmentation, Policy
 from artpipe.nn.gan.label_rows import label_rows, requested_labels
 from artpipe.nn.gan.losses import (
@@ -215,13 +214,11 @@ class GAN(MicroBatchedLearner[Params]):
     def exhibit(self, prompt: Prompt) -> list[Exhibit]:
         """Generate one picture per seed, with its label in the caption."""
         labels = requested_labels(prompt, self.classes).tolist()
+        titles = [requested_title(label, self.spec.classes) for label in labels]
         return [
-            Exhibit("image", picture, self._caption(label), seed=seed, label=None if label == UNLABELLED else label)
-            for picture, seed, label in zip(self.sample(prompt), prompt.seeds, labels, strict=True)
+            Exhibit("image", picture, title, seed=seed, label=None if label == UNLABELLED else label)
+            for picture, title, seed, label in zip(self.sample(prompt), titles, prompt.seeds, labels, strict=True)
         ]
-
-    def _caption(self, label: int) -> Message:
-        return UNTITLED if label == UNLABELLED else requested_class_title(self.spec.classes[label])
 
     @torch.no_grad()
     def validate(self, works: Batch) -> dict[str, float]:

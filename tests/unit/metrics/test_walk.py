@@ -6,6 +6,7 @@ import subprocess
 import pytest
 import torch
 
+from artpipe.artifacts.caption_columns import encode_texts
 from artpipe.artifacts.checkpoint import CheckpointCard
 from artpipe.artifacts.shards import Spec
 from artpipe.config.params import EvaluationParams, WalkParams
@@ -127,8 +128,29 @@ def test_films_grow_by_whole_even_factors(shape, side, large):
     assert torch.equal(found[:, :1, ::factor, ::factor], frames[:, :1])
 
 
+def test_a_film_passes_what_was_asked_for_in_words():
+    """Each anchor of the loop is all of its sample's caption."""
+    seen = []
+
+    class Worded(Fake):
+        def walk_captions(self, noise, captions, shares):
+            seen.append((captions, shares))
+            return self.walk(noise, torch.zeros(len(noise), 3))
+
+    given = evidence(feature_extractor=False, anchors=3)
+    given.learner, given.prompt = (
+        Worded(),
+        Prompt(range(30), None, {"caption_texts": torch.from_numpy(encode_texts(["a", "b"]))}),
+    )
+    frames = walk._render_frames(given, [(0, None), (9, None), (20, None)], torch.arange(6) / 6)
+    assert len(frames) == 6
+    ((captions, shares),) = seen
+    assert captions == ["a", "b", "a"]
+    assert torch.allclose(shares[::2], torch.eye(3))
+
+
 def test_anchors_are_the_surest_of_each_class_in_turn():
-    """As many of each class as there is room for, in the order of the classes; without a feature extractor the first samples."""
+    """As many of each class as there is room for, in the order of the classes; without a feature extractor spread over what hangs."""
     given = evidence()
     judged = given.class_probabilities("samples")
     stops = walk.choose_waypoints(given, 5)
@@ -137,7 +159,7 @@ def test_anchors_are_the_surest_of_each_class_in_turn():
     assert len(set(stops)) == 5
     asked = evidence(torch.tensor([2, 1, 0] * 10))
     assert all(asked.prompt.labels[row] == label for row, label in walk.choose_waypoints(asked, 3))
-    assert walk.choose_waypoints(evidence(feature_extractor=False), 4) == [(0, None), (1, None), (2, None), (3, None)]
+    assert walk.choose_waypoints(evidence(feature_extractor=False), 4) == [(0, None), (6, None), (12, None), (18, None)]
 
 
 def test_a_film_is_the_same_twice_and_as_asked():

@@ -134,6 +134,17 @@ def test_a_walk_passes_what_is_sampled():
     torch.testing.assert_close(free.walk(_noise(free, 3), torch.zeros(1, 0)), free.sample(Prompt([3])))
 
 
+def test_a_walk_passes_what_words_ask_for():
+    """All of one caption's share paints that caption; half of two paints neither."""
+    flow, captions = trained(walk_steps=3), ["a green thing", "blue"]
+    noise = _noise(flow, 3).expand(3, -1)
+    first, last, between = flow.walk_captions(noise, captions, torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.5, 0.5]]))
+    asked = flow.steer(noise[:2], Steering(captions=captions, steps=3, guidance=1.0))
+    torch.testing.assert_close(torch.stack([first, last]), asked)
+    assert not torch.allclose(between, first)
+    assert not torch.allclose(between, last)
+
+
 def test_validation_is_the_error_of_the_velocity():
     """It is the same twice, and that of a network which predicts nothing is known: the mean of x^2 / (1 - t)^2."""
     flow = learner()
