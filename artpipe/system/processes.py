@@ -56,18 +56,29 @@ def find_process(pid: int) -> Process | None:
 def find_session_ancestors(pid: int | None = None) -> tuple[Process, ...]:
     """Return the ancestors whose death ends a process, up to its session's leader.
 
-    A leader with a terminal is a person's shell and is left out: closing it sends SIGHUP; `nohup` asks to outlive it.
+    A leader with a terminal is a person's shell and is left out: closing it sends SIGHUP. So are those that `nohup` asks
+    to outlive: SIGHUP is ignored here, and not there.
     """
     own_process = find_process(pid or os.getpid())
     if own_process is None or own_process.session == own_process.pid:
         return ()
+    outlives = _ignores_hangup(own_process.pid)
     chain, current = list[Process](), find_process(own_process.parent)
     while current is not None and current.session == own_process.session:
         leader = current.pid == current.session
-        if not (leader and (current.terminal or signal.getsignal(signal.SIGHUP) == signal.SIG_IGN)):
+        if not (leader and current.terminal) and not (outlives and not _ignores_hangup(current.pid)):
             chain.append(current)
         current = None if leader else find_process(current.parent)
     return tuple(chain)
+
+
+def _ignores_hangup(pid: int) -> bool:
+    """Return whether a process ignores SIGHUP, as all do below `nohup`."""
+    with contextlib.suppress(OSError):
+        for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("SigIgn:"):
+                return bool(int(line.split()[1], 16) >> (signal.SIGHUP - 1) & 1)
+    return False
 
 
 @contextlib.contextmanager

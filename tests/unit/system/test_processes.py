@@ -1,6 +1,7 @@
 """Children die with their parents, however those die."""
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -57,26 +58,34 @@ def test_process_reads_the_kernel():
     child.wait()
 
 
-def test_guardians_end_at_the_leader():
-    """Under a shell in a session of its own the watched ancestors are that shell and no one above it."""
-    code = (
-        "import sys; sys.path.insert(0, %r); import processes as p; print([g.pid for g in p.find_session_ancestors()])"
-    )
-    room = str(Path(__file__).parents[3] / "artpipe/system")
+def list_watched(script: str, **more: str) -> tuple[list[int], int]:
+    """Return whom Python watches below a shell in a session of its own, and that shell's pid; `$ASK` starts it."""
+    folder = str(Path(__file__).parents[3] / "artpipe/system")
+    code = f"import sys; sys.path.insert(0, {folder!r}); import processes as p; print([g.pid for g in p.find_session_ancestors()])"
     shell = subprocess.Popen(
-        [
-            "env",
-            "--default-signal=HUP",
-            "sh",
-            "-c",
-            f"{sys.executable} -I -S -c '{code.replace('%r', chr(34) + room + chr(34))}'; true",
-        ],
+        ["env", "--default-signal=HUP", "sh", "-c", script],
         stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
         text=True,
         start_new_session=True,
+        env=os.environ | {"CODE": code, "ASK": f'{sys.executable} -I -S -c "$CODE"', **more},
     )
-    assert shell.communicate()[0] == f"[{shell.pid}]\n"
+    return json.loads(shell.communicate()[0]), shell.pid
+
+
+def test_guardians_end_at_the_leader():
+    """Under a shell in a session of its own the watched ancestors are that shell and no one above it."""
+    watched, shell = list_watched('eval "$ASK"; true')
+    assert watched == [shell]
     assert os.getpid() not in [found.pid for found in find_session_ancestors()]
+
+
+def test_nohup_outlives_what_stands_above_it():
+    """Below `nohup` a shell is watched, and the shells that called `nohup` are not, whether they lead or not."""
+    below = """nohup sh -c 'eval "$ASK"; true'; true"""
+    watched, shell = list_watched('sh -c "$BELOW"; true', BELOW=below)
+    assert len(watched) == 1
+    assert shell not in watched
 
 
 def test_run_child_hands_over_lines_and_code():
