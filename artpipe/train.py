@@ -28,11 +28,12 @@ from artpipe.contracts.model import Learner, Model
 from artpipe.errors import SIGKILL_MESSAGE, RanksError, SmallerPartsError, UserError
 from artpipe.language.message import Message
 from artpipe.system import environment
+from artpipe.system.ancestors import find_session_ancestors
 from artpipe.system.atomic_files import copy_tree, remove_stale_temporaries, write_folder, write_json, write_text
 from artpipe.system.hashing import sha256_bytes
 from artpipe.system.interrupts import StopRequest
 from artpipe.system.locks import hold_lock
-from artpipe.system.processes import Process, end_child, find_session_ancestors, start_child
+from artpipe.system.processes import Process, end_child, start_child
 from artpipe.training.data import TrainingData
 from artpipe.training.device import prepare_torch
 from artpipe.training.distributed import Ranks

@@ -54,7 +54,7 @@ def weights(name: Name) -> None:
 @stage_commands.command(rich_help_panel=STAGES)
 def train(name: Name) -> None:
     """Train a model, or go on where its training was stopped."""
-    from artpipe.system.processes import find_session_ancestors
+    from artpipe.system.ancestors import find_session_ancestors
 
     ancestors = find_session_ancestors()  # before torch is imported: they may end meanwhile
     keep_freed_memory()

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from artpipe.artifacts import paths
 from artpipe.errors import StoppedError
 from artpipe.project.disk_space import require_disk_space
+from artpipe.system.ancestors import find_session_ancestors
 from artpipe.system.hashing import sha256_bytes
 from artpipe.system.interrupts import Interruption, StopRequest
 from artpipe.system.locks import hold_lock
-from artpipe.system.processes import find_session_ancestors
 
 
 @contextlib.contextmanager

@@ -17,8 +17,8 @@ _HTML = """
 <div class="wall">
 <h2 class="kicker">{{ _(text.heading) if text else role | plain }}{{ _(", ") }}{{ works | length }}</h2>
 {% if text and text.note %}<p class="note">{{ _(text.note) }}{% if whole and role == "sample" %}{{ _(" ") }}{{ _("Of %(written)s that it composed, %(whole)s are whole: as long as those of the collection are, and they end in their key. The first of these hang here.", written=whole.written | number, whole=whole.whole | number) if works[0].kind == "audio" else _("Of %(written)s that it wrote, %(whole)s are whole: as long as those of the collection are. The first of these hang here.", written=whole.written | number, whole=whole.whole | number) }}{% endif %}</p>{% endif %}
-<ul class="{{ m.salon(works, block=true) }}">
-{% for work in works %}<li{% if loop.index0 % large == 0 %} class="large"{% endif %}>{{ m.hung(work, view.artist, inline=true, large=loop.index0 % large == 0) }}</li>
+<ul class="{{ m.salon(works, block=true) }}{{ ' told' if told }}">
+{% for work in works %}<li{% if loop.index0 % large == 0 %} class="large"{% endif %}>{% if told %}<figure>{% endif %}{{ m.hung(work, view.artist, inline=true, large=loop.index0 % large == 0) }}{% if told %}<figcaption{{ m.spoken(work.title) }}>{{ work.title }}</figcaption></figure>{% endif %}</li>
 {% endfor %}
 </ul>
 </div>
@@ -41,7 +41,9 @@ def _fill(view: ModelView) -> Mapping[str, Any] | None:
         (role, texts.get(f"{role} {kind}") or texts.get(role), list(works))
         for (role, kind), works in groupby(view.artist.works, key=lambda work: (work.role, work.kind))
     ]
-    return {"groups": groups, "large": LARGE_EVERY, "whole": view.artist.report.whole_works} if groups else None
+    report = view.artist.report
+    told = bool(report.live and report.live.path and report.live.path.captions)  # what was asked for stands below each
+    return {"groups": groups, "large": LARGE_EVERY, "whole": report.whole_works, "told": told} if groups else None
 
 
 SECTION = Section(page="model", fill=_fill, html=_HTML)

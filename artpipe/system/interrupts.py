@@ -10,7 +10,8 @@ from types import FrameType
 from typing import NoReturn
 
 from artpipe.errors import StoppedError
-from artpipe.system.processes import STOP_SIGNALS, Process, handle_signals, terminate_self, watch_processes
+from artpipe.system.ancestors import watch_processes
+from artpipe.system.processes import STOP_SIGNALS, Process, handle_signals, terminate_self
 
 
 class Interruption(BaseException):

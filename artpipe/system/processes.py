@@ -1,4 +1,4 @@
-"""Processes and signals of Linux: guarded children, watched ancestors, groups.
+"""Processes and signals of Linux: guarded children, groups.
 
 Only the standard library is imported: this file also runs alone, as the guard of a child (see `start_child`). On other
 systems nothing is watched (no `/proc`, no parent-death signal), and children are ended by an orderly exit only.
@@ -18,7 +18,6 @@ from typing import IO, Any, NamedTuple, NoReturn
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-_POLL_SECONDS = 0.2
 _SIGNAL_CODE = 128  # a shell's exit code of a process ended by signal n is 128 + n
 
 
@@ -51,58 +50,6 @@ def find_process(pid: int) -> Process | None:
         return None
     parent, group, session, terminal = (int(field) for field in fields[1:5])
     return Process(pid, int(fields[19]), name, parent, group, session, terminal)
-
-
-def find_session_ancestors(pid: int | None = None) -> tuple[Process, ...]:
-    """Return the ancestors whose death ends a process, up to its session's leader.
-
-    A leader with a terminal is a person's shell and is left out: closing it sends SIGHUP. So are those that `nohup` asks
-    to outlive: SIGHUP is ignored here, and not there.
-    """
-    own_process = find_process(pid or os.getpid())
-    if own_process is None or own_process.session == own_process.pid:
-        return ()
-    outlives = _ignores_hangup(own_process.pid)
-    chain, current = list[Process](), find_process(own_process.parent)
-    while current is not None and current.session == own_process.session:
-        leader = current.pid == current.session
-        if not (leader and current.terminal) and not (outlives and not _ignores_hangup(current.pid)):
-            chain.append(current)
-        current = None if leader else find_process(current.parent)
-    return tuple(chain)
-
-
-def _ignores_hangup(pid: int) -> bool:
-    """Return whether a process ignores SIGHUP, as all do below `nohup`."""
-    with contextlib.suppress(OSError):
-        for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8", errors="replace").splitlines():
-            if line.startswith("SigIgn:"):
-                return bool(int(line.split()[1], 16) >> (signal.SIGHUP - 1) & 1)
-    return False
-
-
-@contextlib.contextmanager
-def watch_processes(ancestors: Sequence[Process], when_gone: Callable[[Process], None]) -> Iterator[None]:
-    """Call `when_gone` once, from a thread, when one of `ancestors` has ended.
-
-    A parent-death signal is not enough: under `sh -c` the parent is the shell, which outlives a killed `dvc`.
-    """
-    stopped = threading.Event()
-
-    def look() -> None:
-        while not stopped.wait(_POLL_SECONDS):
-            for ancestor in ancestors:
-                current = find_process(ancestor.pid)
-                if current is None or current.started != ancestor.started:
-                    when_gone(ancestor)
-                    return
-
-    (thread := threading.Thread(target=look, name="ancestors", daemon=True)).start()
-    try:
-        yield
-    finally:
-        stopped.set()
-        thread.join()
 
 
 def die_with_parent(parent: int, number: int = signal.SIGKILL) -> bool:

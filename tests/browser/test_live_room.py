@@ -249,6 +249,7 @@ def test_a_visitor_paints_by_words(browser, worded_gallery, tmp_path):
     with Visit(browser, viewport={"width": 360, "height": 800}) as visit:
         page = open_room(visit, folder)
         assert page.locator("[data-move]").count() == 0
+        assert page.locator(".told figcaption").count() == page.locator(".told .hung").count() > 0
         words, canvas = page.locator("[data-words]"), "document.querySelector('[data-canvas]').toDataURL()"
         page.locator("input[data-seed]").fill("41")
         page.keyboard.press("Tab")

@@ -9,8 +9,9 @@ import os
 
 from artpipe.artifacts.paths import STATE
 from artpipe.errors import BusyError
+from artpipe.system.ancestors import watch_processes
 from artpipe.system.locks import hold_lock
-from artpipe.system.processes import find_process, terminate_self, watch_processes
+from artpipe.system.processes import find_process, terminate_self
 
 RUN_LOCK = STATE / "flow.lock"
 _PROBE_SECONDS = 1.0  # somebody may only be looking

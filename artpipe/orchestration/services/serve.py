@@ -33,16 +33,15 @@ from artpipe.orchestration.services.supervised_process import (
     is_answering,
     wait_until_ready,
 )
+from artpipe.system.ancestors import find_session_ancestors, watch_processes
 from artpipe.system.interrupts import Interruption, raise_on_signals
 from artpipe.system.locks import hold_lock
 from artpipe.system.plain_text import hide_passwords
 from artpipe.system.processes import (
     adopt_orphans,
     end_descendants,
-    find_session_ancestors,
     handle_signals,
     terminate_self,
-    watch_processes,
 )
 from artpipe.system.terminal import PlainConsole
 from artpipe.tracking.mlflow_view import experiments_address

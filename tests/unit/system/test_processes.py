@@ -13,17 +13,16 @@ import pytest
 import torch
 
 from artpipe.errors import StoppedError
+from artpipe.system.ancestors import find_session_ancestors, watch_processes
 from artpipe.system.interrupts import SignalInterruption, StopRequest, raise_on_signals
 from artpipe.system.processes import (
     end_child,
     end_children,
     find_process,
-    find_session_ancestors,
     group_members,
     interrupt_command,
     run_child,
     start_child,
-    watch_processes,
 )
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are watched on Linux only")
@@ -60,8 +59,8 @@ def test_process_reads_the_kernel():
 
 def list_watched(script: str, **more: str) -> tuple[list[int], int]:
     """Return whom Python watches below a shell in a session of its own, and that shell's pid; `$ASK` starts it."""
-    folder = str(Path(__file__).parents[3] / "artpipe/system")
-    code = f"import sys; sys.path.insert(0, {folder!r}); import processes as p; print([g.pid for g in p.find_session_ancestors()])"
+    root = str(Path(__file__).parents[3])
+    code = f"import sys; sys.path.insert(0, {root!r}); from artpipe.system import ancestors; print([a.pid for a in ancestors.find_session_ancestors()])"
     shell = subprocess.Popen(
         ["env", "--default-signal=HUP", "sh", "-c", script],
         stdout=subprocess.PIPE,
