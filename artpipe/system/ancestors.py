@@ -1,4 +1,4 @@
-"""The processes above this one: those whose death ends it, and how it hears of that."""
+"""The processes above this one, whose death ends it, and how it hears of that."""
 
 import contextlib
 import os
