@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from artpipe.artifacts.report import Finding, Score
 from artpipe.config.differences import list_differences
 from artpipe.config.params import load_params
+from artpipe.errors import UserError
 from artpipe.language.sentences import make_sentence
 from artpipe.site.translation import format_number
 from artpipe.system.atomic_files import write_bytes
 from artpipe.system.hashing import sha256_bytes
 from artpipe.system.output_file import PAGE, check_output
+from artpipe.system.plain_text import to_printable
 from artpipe.tracking.compared_models import ComparedModel, find_model
 from artpipe.tracking.score_comparison import ScorePair, compare_scores
 
@@ -68,9 +70,14 @@ def compare_models(first: str, second: str, *, samples: int, seed: int) -> Compa
         seed: of the first of them.
 
     Raises:
-        UserError: see `find_model`.
+        UserError: see `find_model`; or both are one checkpoint.
     """
     ours, theirs = find_model(first), find_model(second)
+    if (checkpoint := ours.measured.report.checkpoint) == theirs.measured.report.checkpoint:
+        raise UserError(
+            f"{to_printable(first)} and {to_printable(second)} are one checkpoint, {checkpoint[:12]}; name another model, "
+            f"or this one as a commit has it: {ours.measured.report.model}@REVISION"
+        )
     old, new = ({**model.params, "seed": model.seed} for model in (ours, theirs))
     works = [list(_make_works(model, samples, seed)) if samples else [] for model in (ours, theirs)]
     return Comparison(

@@ -114,12 +114,24 @@ def test_two_models_are_put_side_by_side(made, monkeypatch, artpipe, tmp_path):
         if not "".join(word).startswith("data:")
     ] == []
     assert "http" not in re.sub(r"http-equiv", "", re.sub(r"base64,[^\"')]*", "", page))
-    told = json.loads(artpipe("compare", "small", "small", "--samples", "2", "--json")[1])
-    assert told["parameters"] == []
-    assert told["cost"][2] == {"name": "energy_wh", "first": pytest.approx(2.1), "second": pytest.approx(2.1)}
+    told, turned = (
+        json.loads(artpipe("compare", *names, "--samples", "2", "--json")[1])
+        for names in (("small", "large"), ("large", "small"))
+    )
+    assert {row["name"] for row in told["parameters"]} == {"latent_dim"}
+    assert told["cost"][2] == {"name": "energy_wh", "first": pytest.approx(2.1), "second": pytest.approx(3.1)}
     assert [row["seed"] for row in told["samples"]] == [1, 2]
-    assert all(row["first"] == row["second"] for row in told["samples"])
-    assert {pair["outcome"] for pair in told["scores"]} == {"unclear", ""}
+    assert all(row["first"] == other["second"] for row, other in zip(told["samples"], turned["samples"], strict=True))
+
+
+def test_a_model_is_not_compared_with_itself(made, monkeypatch, artpipe):
+    """Of one checkpoint there is no difference to say, whatever it is called."""
+    monkeypatch.chdir(made)
+    code, out, err = artpipe("compare", "small", "small")
+    assert (code, out) == (2, "")
+    assert re.fullmatch(
+        r"artpipe: small and small are one checkpoint, \w{12}; name another model, or this one .*\n", err
+    )
 
 
 def test_a_champion_is_a_model_of_its_dataset_and_kind(made, monkeypatch, artpipe):
