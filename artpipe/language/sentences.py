@@ -90,7 +90,7 @@ class Sentences:
                 self.spell_name(value) if spec == "spoken" else self.translate_name(value) if spec == "name" else value
             )
         marks = {",": self.numbers["group"], ".": self.numbers["decimal"]}
-        return "".join(marks.get(mark, mark) for mark in format(value, spec))
+        return "".join(marks.get(mark, mark) for mark in _format_number(value, spec))
 
     def _choose_form(self, template: Template, values: Mapping[str, Value]) -> str:
         if isinstance(template, str):
@@ -102,6 +102,14 @@ class Sentences:
     def _format_bare(self, message: Message) -> str:
         values = ", ".join(f"{name} {self.format_value(value, '')}" for name, value in message.values.items())
         return f"{message.code}: {values}" if values else message.code
+
+
+def _format_number(value: float, spec: str) -> str:
+    """Return a number by its format; a share below 1 is never called 100%."""
+    text = format(value, spec)
+    if spec.endswith("%") and value < 1 and text.startswith("100"):
+        return text.replace("100", "99").replace("0", "9")
+    return text
 
 
 class _FieldFormatter(string.Formatter):

@@ -65,6 +65,21 @@ def test_numbers_lists_and_plurals_are_the_language_s_own(template, values, said
     assert german(template)(Message(code="it", values=values)) == said
 
 
+@pytest.mark.parametrize(
+    ("value", "spec", "said"),
+    [
+        (0.996, ".0%", "99%"),
+        (0.9999, ".1%", "99.9%"),
+        (1.0, ".0%", "100%"),
+        (1.02, ".0%", "102%"),
+        (0.994, ".0%", "99%"),
+    ],
+)
+def test_all_are_said_of_all_alone(value, spec, said):
+    """A share below 1 is not rounded up to 100%."""
+    assert load_sentences("en").format_value(value, spec) == said
+
+
 def test_messages_stand_in_messages():
     """A caption says what was asked for and what was read; digits are words."""
     asked = Message(code="asked_for", values={"label": "3"})
