@@ -37,7 +37,7 @@ _HTML = """
 </form>
 <ul class="plates" tabindex="-1">
 {% for artist, work in works %}
-<li><figure>{{ m.hung(work, artist, inline=true) }}<figcaption><span class="plate-title"{{ m.spoken(work.title) }}>{{ work.title }}</span><span class="quiet"><bdi>{{ artist.title }}</bdi></span></figcaption></figure></li>
+<li><figure>{{ m.hung(work, artist, inline=true, eager=loop.index <= 4) }}<figcaption><span class="plate-title"{{ m.spoken(work.title) }}>{{ work.title }}</span><span class="quiet"><bdi>{{ artist.title }}</bdi></span></figcaption></figure></li>
 {% endfor %}
 </ul>
 <nav class="turn" aria-label="{{ _('Pages') }}" data-previous="{{ _('Previous page') }}" data-next="{{ _('Next page') }}">

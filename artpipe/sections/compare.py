@@ -23,12 +23,13 @@ _HTML = """
 {% if view.models %}<div class="pacer"><div class="controls"><output aria-live="polite" data-said="{{ _('%%s percent of the training') }}"></output><input type="range" min="0" max="1" value="1" step="1" aria-label="{{ _('How much of the training is over') }}"></div></div>{% endif %}
 <ul class="moving">
 {% for room, artist in view.models %}
+{% set top = loop.first %}
 <li>
 <h2 dir="auto"><a href="{{ root }}models/{{ artist.name }}/index.html">{{ artist.title | unbroken }}</a></h2>
 <p>{{ m.kind(artist) }}{{ _(", ") }}{{ m.to_room(room) }}<br>{{ m.standing(artist) }}</p>
 <ol tabindex="0" aria-label="{{ _('Sheets by step') }}">
 {% for frame in artist.frames %}
-<li data-step="{{ frame.step }}">{% if not frame.media %}{{ m.sheet(frame.text, 14) }}{% elif frame.media.width %}<span class="frame">{{ m.picture(frame.media, _("%(title)s at step %(n)s", title=artist.title, n=frame.step | number)) }}</span>{% else %}{{ m.sound(frame.media, _("Step %(n)s", n=frame.step | number), "none") }}{% endif %}<p>{{ _("Step %(n)s", n=frame.step | number) }}</p></li>
+<li data-step="{{ frame.step }}">{% if not frame.media %}{{ m.sheet(frame.text, 14) }}{% elif frame.media.width %}<span class="frame">{{ m.picture(frame.media, _("%(title)s at step %(n)s", title=artist.title, n=frame.step | number), eager=top and loop.last) }}</span>{% else %}{{ m.sound(frame.media, _("Step %(n)s", n=frame.step | number), "none") }}{% endif %}<p>{{ _("Step %(n)s", n=frame.step | number) }}</p></li>
 {% endfor %}
 </ol>
 </li>

@@ -18,7 +18,7 @@ _HTML = """
 <h2 class="kicker">{{ _(text.heading) if text else role | plain }}{{ _(", ") }}{{ works | length }}</h2>
 {% if text and text.note %}<p class="note">{{ _(text.note) }}{% if whole and role == "sample" %}{{ _(" ") }}{{ _("Of %(written)s that it composed, %(whole)s are whole: as long as those of the collection are, and they end in their key. The first of these hang here.", written=whole.written | number, whole=whole.whole | number) if works[0].kind == "audio" else _("Of %(written)s that it wrote, %(whole)s are whole: as long as those of the collection are. The first of these hang here.", written=whole.written | number, whole=whole.whole | number) }}{% endif %}</p>{% endif %}
 <ul class="{{ m.salon(works, block=true) }}{{ ' told' if told }}">
-{% for work in works %}<li{% if loop.index0 % large == 0 %} class="large"{% endif %}>{% if told %}<figure>{% endif %}{{ m.hung(work, view.artist, inline=true, large=loop.index0 % large == 0) }}{% if told %}<figcaption{{ m.spoken(work.title) }}>{{ work.title }}</figcaption></figure>{% endif %}</li>
+{% for work in works %}<li{% if loop.index0 % large == 0 %} class="large"{% endif %}>{% if told %}<figure>{% endif %}{{ m.hung(work, view.artist, inline=true, eager=loop.first, large=loop.index0 % large == 0) }}{% if told %}<figcaption{{ m.spoken(work.title) }}>{{ work.title }}</figcaption></figure>{% endif %}</li>
 {% endfor %}
 </ul>
 </div>
