@@ -8,7 +8,7 @@ What was learned is drawn by seed from the training works; what is held out, and
 `--weights` and `--checkpoints` pixels and edges judge alone; with them a pretrained network and DATASET-classifier, as in an evaluation. Healthy
 sets are works of the pool, as they are or hardly changed; failures are what models do when they fail. A hit is a failure that is graded
 failed or weak, a false alarm a healthy set that is. Detectors are named by their scores; for each, its hits are counted among the
-failures it is made for. Even seeds are those that bounds were chosen on, odd ones are reported beside them.
+failures it is made for. Even and odd seeds are reported apart; detectors were added after misses on either.
 """
 
 import argparse

@@ -5,7 +5,7 @@
 
 Trainings are real and short: each failure has a healthy twin of the same steps and seed. Works of asked labels are held-out works. A hit is
 a failure of which the finding made for it is failed or weak; a false alarm is a healthy twin that has any of these findings. Even seeds are
-those that bounds were chosen on, odd ones are reported beside them.
+reported apart from odd ones; neither is untouched (docs/verdicts.md).
 """
 
 import argparse

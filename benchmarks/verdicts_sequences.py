@@ -4,7 +4,7 @@
 
 Works of a dataset are parted by seed into three: what was learned, what is held out, and a pool from which written sets are made.
 Healthy sets are works of the pool, whole or shortened; failures are what writers do when they fail. What only a likelihood tells
-(letters without sense) is not among them: it takes a model. Even seeds are those that bounds were chosen on, odd ones stand beside them.
+(letters without sense) is not among them: it takes a model. Even and odd seeds are reported apart; neither is untouched (docs/verdicts.md).
 """
 
 import argparse

@@ -42,7 +42,7 @@ def observe(picture: CritiquedPicture, models: object) -> Sequence[ObservationRe
 def round_shares(dark: float, light: float) -> tuple[float, float, float]:
     """Return the shares of dark, middle and light in whole hundredths that sum to 1."""
     dark, light = round(dark, 2), round(light, 2)
-    return dark, round(1 - dark - light, 2), light
+    return dark, max(0.0, round(1 - dark - light, 2)), light
 
 
 def _describe_key(dark: float, middle: float, light: float) -> Message:

@@ -47,6 +47,13 @@ def find_removed(root: Path) -> dict[str, RemovedDataset]:
     return found
 
 
+def describe_removed(root: Path = Path()) -> str:
+    """Return that removed datasets are not looked into; empty for none."""
+    names = ", ".join(find_removed(root))
+    advice = "they may hold the work, and DVC keeps their files: `artpipe dataset restore NAME`, and forget again"
+    return f"removed datasets were not looked into ({names}); {advice}" if names else ""
+
+
 def list_kept_hashes(root: Path, days: float) -> frozenset[str]:
     """Return the MD5, without a folder's suffix, of files removed in the last days."""
     recent = [removed for removed in find_removed(root).values() if not is_old(removed, days)]

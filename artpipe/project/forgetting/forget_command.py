@@ -9,6 +9,7 @@ from artpipe.project.forgetting.forget_report import ForgottenWorks, HeldWorks, 
 from artpipe.project.forgetting.forget_works import carry_out, undo_forgetting
 from artpipe.project.forgetting.held_works import describe_unread, find_holdings
 from artpipe.project.forgetting.work_traces import find_traces
+from artpipe.storage.removed_datasets import describe_removed
 
 
 def forget(
@@ -45,7 +46,7 @@ def forget(
     if not yes:
         return HeldWorks(params, holdings, find_traces(params, holdings), near=near)
     plan = make_plan(params, holdings, near=near)
-    notes = [*carry_out(plan), *filter(None, [describe_unread(holdings.unread)])]
+    notes = [*carry_out(plan), *filter(None, [describe_unread(holdings.unread), describe_removed()])]
     return ForgottenWorks([*done, (plan, notes)])
 
 

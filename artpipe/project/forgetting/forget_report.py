@@ -11,6 +11,7 @@ from artpipe.project.forgetting.forget_plan import ForgetPlan
 from artpipe.project.forgetting.held_works import HeldWork, Holdings, describe_unread
 from artpipe.project.forgetting.source_removal import is_own_source
 from artpipe.project.forgetting.work_traces import ChampionTrace, ModelTrace, NearTrace, WorkTraces
+from artpipe.storage.removed_datasets import describe_removed
 from artpipe.system.plain_text import to_printable
 
 _ROWS = 12  # shown of one kind
@@ -200,6 +201,8 @@ def _describe_limits(holdings: Holdings) -> Iterator[str]:
     """Yield which data is not here, and which datasets become too small."""
     if holdings.unread:
         yield f"{describe_unread(holdings.unread)} (or `dvc pull`)"
+    if removed := describe_removed():
+        yield removed
     for name in holdings.datasets:
         left = Works.open(paths.works(name)).card.count - len(holdings.in_dataset(name))
         if left < MINIMUM_WORKS:
