@@ -82,9 +82,12 @@ def _make_scores(evidence: Evidence, accuracy: float, logits: Tensor, labels: Te
     bins = evidence.params.calibration_bins
     error = expected_calibration_error(logits.softmax(1), labels, bins)
     surprise = F.cross_entropy(logits.double(), labels, reduction="none").view(n, -1).mean(1)
+    by_work, truth = logits.view(n, len(labels) // n, -1), labels.view(n, -1)
     halves = measure_halves(
-        lambda rows, _: torch.tensor(expected_calibration_error(logits[rows].softmax(1), labels[rows], bins)),
-        len(labels), len(labels), evidence.seed, evidence.params.spread_subsets,
+        lambda rows, _: torch.tensor(
+            expected_calibration_error(by_work[rows].flatten(0, 1).softmax(1), truth[rows].flatten(), bins)
+        ),
+        n, n, evidence.seed, evidence.params.spread_subsets,
     )  # fmt: skip
     return [
         Score(
