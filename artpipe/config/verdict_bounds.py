@@ -51,8 +51,10 @@ class VerdictBounds(BaseModel):
     under_trained_coverage: _Share = 0.3  # the same, from which on likeness is fair
     good_coverage: _Share = 0.6
     under_trained_precision: _Share = 0.3  # of the pictures that fall among real works
-    good_precision: _Share = 0.6
-    good_distance: _Share = 0.3  # of the distance that shrunk works have
+    good_precision: _Share = 0.8  # the same, of the share that new works reach
+    good_size: _Share = (
+        0.75  # of the side of real works: those shown so small are as far from works as good pictures may be
+    )
     under_trained_certainty: _Share = 0.5  # of the share of real works that the feature extractor is sure of
     good_certainty: _Share = 0.8
     certain: _Share = 0.9  # probability from which on it is sure
@@ -61,6 +63,8 @@ class VerdictBounds(BaseModel):
     under_trained_sharpness: _Share = 0.2
     good_sharpness: _Share = 0.5
     noisy_sharpness: float = Field(default=3.0, gt=1)  # more detail than this is noise
+    noise: _Share = 0.06  # of the range of brightness, beyond that of real works; more is weak
+    good_noise: _Share = 0.02
     under_trained_steepness: _Share = 0.5  # of the whole improvement, made in the last quarter of the training
     under_trained_style: _Share = 0.5  # of the distance that the photographs have to their styles
     good_style: _Share = 0.3

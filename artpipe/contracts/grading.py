@@ -70,9 +70,31 @@ def judge_score(
     if interval is None:
         sentence = Message(code="from_too_few", values={"finding": sentence, "works": score.n})
     elif grade == "cannot tell":
-        low, high = interval
-        sentence = Message(code="reaches_over", values={"finding": sentence, "low": low, "high": high, "remedy": find_remedy(score, interval, passing)})  # fmt: skip
+        sentence = _say_uncertain(sentence, score, interval, find_remedy(score, interval, passing))
+    elif grade == "fair" and (score.value > good if wanted == "least" else score.value < good):
+        sentence = _say_fair(sentence, score, interval)
     return Finding(
         grade=grade, fault=faults.get(grade, ""), score=score.name, value=score.value, bound=passing,
         good=good if math.isfinite(good) else None, wanted=wanted, code=sentence.code, values=sentence.values,
     )  # fmt: skip
+
+
+def _say_uncertain(finding: Message, score: Score, interval: Interval, remedy: Message) -> Message:
+    """Return the finding, and that its interval reaches over the pass mark.
+
+    In per cent where the finding says a share.
+    """
+    low, high = interval
+    if finding.values.get("share") == score.value:
+        return Message(
+            code="share_reaches_over", values={"finding": finding, "low": low, "high": high, "remedy": remedy}
+        )
+    return Message(code="reaches_over", values={"finding": finding, "low": low, "high": high, "remedy": remedy})
+
+
+def _say_fair(finding: Message, score: Score, interval: Interval) -> Message:
+    """Return the finding and that its interval reaches over the mark of good."""
+    low, high = interval
+    if finding.values.get("share") == score.value:
+        return Message(code="share_not_surely_good", values={"finding": finding, "low": low, "high": high})
+    return Message(code="not_surely_good", values={"finding": finding, "low": low, "high": high})

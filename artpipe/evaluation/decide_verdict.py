@@ -14,8 +14,8 @@ _FAULTS: tuple[str, ...] = get_args(Fault)
 def decide_verdict(measurements: Sequence[Measurement]) -> tuple[list[Finding], Finding]:
     """Return all findings, the gravest first, and the one that decides.
 
-    The gravest decides: a model is as good as what speaks for it least. Among equal grades that is what is nearest to its
-    pass mark. Where nothing was found nobody can tell.
+    The gravest decides: a model is as good as what speaks for it least. Among equal grades that is what is nearest to the
+    mark of its grade. Where nothing was found nobody can tell.
     """
     findings = [
         finding for measurement in measurements for finding in measurement.findings if math.isfinite(finding.value)
@@ -25,8 +25,12 @@ def decide_verdict(measurements: Sequence[Measurement]) -> tuple[list[Finding], 
 
 
 def _measure_gravity(finding: Finding) -> tuple[int, int, float]:
-    """Return the sorting key of a finding: grade, fault, distance to its mark."""
-    value, bound = abs(finding.value), abs(finding.bound)
+    """Return the sorting key of a finding: grade, fault, distance to its mark.
+
+    The mark is that of its grade: what is good is measured by that of good.
+    """
+    mark = finding.good if finding.grade == "good" and finding.good is not None else finding.bound
+    value, bound = abs(finding.value), abs(mark)
     smaller, larger = (bound, value) if finding.wanted == "least" else (value, bound)
     margin = 1 - smaller / larger if larger > 0 else 0.0  # 0 at the pass mark, 1 endlessly far from it
     return (_GRADES.index(finding.grade), _FAULTS.index(finding.fault), margin)

@@ -94,6 +94,7 @@ def _judge_shares(evidence: Evidence, source: FeatureSource, scores: Mapping[str
                 code="held_out_too_few", values={"works": held_out, "fewest": bounds.fewest_works},
             )
         ]  # fmt: skip
+    good_precision = bounds.good_precision * (precision.real or 1.0)
     return [
         judge_score(
             coverage, failing=bounds.failed_coverage, passing=bounds.under_trained_coverage, good=bounds.good_coverage,
@@ -101,8 +102,9 @@ def _judge_shares(evidence: Evidence, source: FeatureSource, scores: Mapping[str
             values={"share": coverage.value, "wanted": bounds.under_trained_coverage, "real": coverage.real or 0.0},
         ),
         judge_score(
-            precision, passing=bounds.under_trained_precision, good=bounds.good_precision, code="falls_among_works",
-            values={"share": precision.value, "wanted": bounds.under_trained_precision},
+            precision, passing=bounds.under_trained_precision, good=max(good_precision, bounds.under_trained_precision),
+            code="among_works_share",
+            values={"share": precision.value, "wanted": bounds.under_trained_precision, "real": precision.real or 1.0},
         ),
     ]  # fmt: skip
 

@@ -54,8 +54,8 @@ def _measure_source(evidence: Evidence, source: FeatureSource) -> Measurement:
     half = _make_score(evidence, source, "kid_real", first, second, Message(code="score_kid_real"))
     half = half.model_copy(update={"is_anchor": True})
     kid = kid.model_copy(update={"real": half.value})
-    shrunk = _measure_shrunk(evidence, source, real)
-    return Measurement(scores=[kid, half, *shrunk], findings=_judge_distance(evidence, kid, half, shrunk))
+    coarse = _measure_coarse(evidence, source, real)
+    return Measurement(scores=[kid, half, *coarse], findings=_judge_distance(evidence, kid, half, coarse))
 
 
 def _make_score(
@@ -77,38 +77,49 @@ def _make_score(
     return score.with_interval(kernel_distance_interval(left, right, value) if is_enough else None)
 
 
-def _measure_shrunk(evidence: Evidence, source: FeatureSource, real: Tensor) -> list[Score]:
-    """Measure real works shrunk to a few pixels.
+def _measure_coarse(evidence: Evidence, source: FeatureSource, real: Tensor) -> list[Score]:
+    """Measure one half of the real works, of few pixels, against the other half.
+
+    Shrunk to a few pixels a side, and to a part of their side.
 
     Small pictures as features would not tell them from works, so a feature extractor is needed.
     """
     if source.sha256 == evidence.own_source.sha256 and evidence.feature_extractor is None:
         return []
-    pixels = _shrunk_side(evidence)
-    features = evidence.extract_features(shrink_pictures(evidence.pictures("held_out")[: len(real)], pixels), source)
-    text = Message(code="score_kid_shrunk", values={"pixels": pixels})
-    shrunk = _make_score(evidence, source, "kid_shrunk", features, real, text)
-    return [shrunk.model_copy(update={"is_anchor": True})]
+    first, second = split_halves(real)
+    pictures = evidence.pictures("held_out")[: len(first)]
+    shrunk, reduced = _coarse_sides(evidence)
+    shrunk_text = Message(code="score_kid_shrunk", values={"pixels": shrunk})
+    reduced_text = Message(code="score_kid_reduced", values={"pixels": reduced})
+    scores = []
+    for name, pixels, text in (("kid_shrunk", shrunk, shrunk_text), ("kid_reduced", reduced, reduced_text)):
+        features = evidence.extract_features(shrink_pictures(pictures, pixels), source)
+        score = _make_score(evidence, source, name, features, second, text)
+        scores.append(score.model_copy(update={"is_anchor": True}))
+    return scores
 
 
-def _shrunk_side(evidence: Evidence) -> int:
-    shorter = min(evidence.pictures("held_out").shape[2:])
-    return max(1, min(evidence.params.verdicts.under_trained_pixels, shorter // _MINIMUM_SHRINK))
+def _coarse_sides(evidence: Evidence) -> tuple[int, int]:
+    """Return the sides at which little, and at which most is recognised."""
+    shorter, bounds = min(evidence.pictures("held_out").shape[2:]), evidence.params.verdicts
+    shrunk = max(1, min(bounds.under_trained_pixels, shorter // _MINIMUM_SHRINK))
+    return shrunk, max(shrunk, round(bounds.good_size * shorter))
 
 
-def _judge_distance(evidence: Evidence, kid: Score, half: Score, shrunk: list[Score]) -> list[Finding]:
-    """Hold the distance of samples against that of shrunk works.
+def _judge_distance(evidence: Evidence, kid: Score, half: Score, coarse: list[Score]) -> list[Finding]:
+    """Hold the distance of samples against that of works shown with few pixels.
 
     Coverage by the wide balls of few works forgives them. Silent where the feature extractor cannot tell shrunk works from
     real ones.
     """
-    if not shrunk or half.interval is None or kid.interval is None or shrunk[0].value <= half.interval.high:
+    if not coarse or half.interval is None or kid.interval is None or coarse[0].value <= half.interval.high:
         return []
-    bound = shrunk[0].value
+    shrunk, reduced = coarse[0].value, min(max(coarse[1].value, half.interval.high), coarse[0].value)
+    pixels, reduced_pixels = _coarse_sides(evidence)
     return [
         judge_score(
-            kid, passing=bound, good=evidence.params.verdicts.good_distance * bound, wanted="most",
-            code="distance_beside_shrunk", values={"kid": kid.value, "pixels": _shrunk_side(evidence), "shrunk": bound},
+            kid, passing=shrunk, good=reduced, wanted="most", code="distance_beside_reduced",
+            values={"kid": kid.value, "pixels": pixels, "shrunk": shrunk, "reduced_pixels": reduced_pixels},
         )
     ]  # fmt: skip
 

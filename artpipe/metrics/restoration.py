@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from artpipe.artifacts.report import Finding, Score
+from artpipe.contracts.fine_detail import judge_detail
 from artpipe.contracts.grading import judge_score
 from artpipe.contracts.metric import Evidence, Measurement, Metric
 from artpipe.contracts.model import Restoration, Restorer
@@ -22,14 +23,16 @@ from artpipe.evaluation.lpips_weights import PATCH_SIDE, SMALLEST_SIDE, open_lpi
 from artpipe.language.message import Message, Value
 from artpipe.modalities.picture.tiles import join_tiles
 from artpipe.nn.pretrained.lpips_network import LpipsNetwork
-from artpipe.numerics.image_quality import psnr, ssim
-from artpipe.numerics.intervals import mean_interval
+from artpipe.numerics.image_quality import laplacian_energy, psnr, ssim
+from artpipe.numerics.intervals import mean_interval, ratio_interval
 from artpipe.numerics.pixels import to_float
 
 _BATCH_PIXELS = 2**20  # restored at once
 _MINIMUM_RESTORATIONS = 32  # restorations, where there are fewer works
 _MOST_LOOKED_AT = 16  # works, of which LPIPS is measured: 0.15 core-s each
 _GOOD_GAIN, _GOOD_SHARE = 0.5, 0.9  # dB, and works that are nearer than by the baseline
+_GOOD_LIKENESS = 0.01  # of SSIM, beyond the baseline's
+_SMALLEST_WINDOW = 3  # pixels a side, of the Laplacian
 
 ValuePair = tuple[Tensor, Tensor]  # of ours and of the baseline, a value for each work
 
@@ -37,7 +40,7 @@ ValuePair = tuple[Tensor, Tensor]  # of ours and of the baseline, a value for ea
 def measure(evidence: Evidence) -> Measurement:
     """Measure PSNR in dB, SSIM and LPIPS of the lost pixels of whole held-out works.
 
-    All are measured of the restorer and of the baseline. A work's value is the mean over its damages; the spread
+    All are measured of the restorer and of the baseline; fine detail of windows of the lost pixels. A work's value is the mean over its damages; the spread
     is that of works.
     """
     learner: Any = evidence.learner  # a Restorer, which `applies` has seen
@@ -54,10 +57,16 @@ def measure(evidence: Evidence) -> Measurement:
         _make_gain_score(gain, name, float(psnr_baseline.mean())),
         _make_score("ssim", ssim_restored, "", code="score_ssim"),
         _make_score(f"ssim_{name}", ssim_baseline, "", code="score_of_baseline", values={"baseline": name}),
+        _make_score("ssim_gain", ssim_restored - ssim_baseline, "", code="score_ssim_gain", values={"baseline": name}),
         *_score_lpips(evidence, name, windows),
     ]
-    finding = _judge_gain(scores[2], gain, name, scores[0].value, scores[1].value, _describe_count(len(gain), draws))
-    return Measurement(scores=scores, findings=[finding])
+    count = _describe_count(len(gain), draws)
+    findings = [_judge_gain(scores[2], gain, name, scores[0].value, scores[1].value, count)]
+    findings.append(_judge_structure(scores[5], name, scores[3].value, scores[4].value))
+    if detail := _score_detail(windows):
+        scores.append(detail)
+        findings.append(judge_detail(detail, evidence.params.verdicts, can_fail=False))
+    return Measurement(scores=scores, findings=findings)
 
 
 def _measure_quality(
@@ -208,6 +217,30 @@ def _judge_gain(
             "helped": helped, "good": _GOOD_GAIN, "good_share": _GOOD_SHARE,
         },
     )  # fmt: skip
+
+
+def _judge_structure(score: Score, name: str, restored: float, baseline: float) -> Finding:
+    return judge_score(
+        score, passing=0.0, good=_GOOD_LIKENESS, code="structure_beside_baseline",
+        values={"baseline": name, "ours": restored, "theirs": baseline, "gain": score.value},
+    )  # fmt: skip
+
+
+def _score_detail(windows: Sequence[Tensor]) -> Score | None:
+    """Return the fine detail of restored windows against that of the works."""
+    seen = [part for part in windows if part.shape[1] and min(part.shape[3:]) >= _SMALLEST_WINDOW]
+    if not seen:
+        return None
+    works, restored = (torch.cat([laplacian_energy(part[row]) for part in seen]).double() for row in (0, 1))
+    works = works.clamp(min=1e-12)
+    score = Score(
+        name="restored_detail",
+        value=float(restored.sum() / works.sum()),
+        n=len(works),
+        real=1.0,
+        code="score_restored_detail",
+    )
+    return score.with_interval(ratio_interval(restored, works))
 
 
 def _applies(evidence: Evidence) -> bool:

@@ -1,4 +1,4 @@
-"""Stylisation: distance of pictures to their style and their photograph."""
+"""Stylisation: distance of pictures to their style and their photograph, noise."""
 
 from collections.abc import Sequence
 
@@ -6,9 +6,11 @@ import torch
 
 from artpipe.artifacts.report import Finding, Score
 from artpipe.config.verdict_bounds import VerdictBounds
+from artpipe.contracts.fine_detail import judge_noise
 from artpipe.contracts.grading import judge_score
 from artpipe.contracts.metric import Evidence, Measurement, Metric
 from artpipe.nn.style.perceptual import PerceptualLoss, StyleTransfer, StylisedPictures
+from artpipe.numerics.image_quality import noise_level
 from artpipe.numerics.intervals import mean_interval
 from artpipe.numerics.pixels import to_float
 
@@ -24,7 +26,8 @@ def measure(evidence: Evidence) -> Measurement:
         return Measurement()
     works = {name: to_float(c) if name == "images" else c for name, c in evidence.held_out.items()}
     with torch.no_grad():
-        rows = [_measure_picture(loss, stylised) for stylised in _split_pictures(evidence.learner.stylise(works))]
+        pictures = evidence.learner.stylise(works)
+        rows = [_measure_picture(loss, stylised) for stylised in _split_pictures(pictures)]
     content, style, before = (list(column) for column in zip(*rows, strict=True))
     style_ratios = [after / max(start, 1.0e-12) for after, start in zip(style, before, strict=True)]
     scores = [
@@ -32,7 +35,15 @@ def measure(evidence: Evidence) -> Measurement:
         _make_score("content_distance", content, code="score_content_distance"),
         _make_score("style_left", style_ratios, code="score_style_left"),
     ]
-    return Measurement(scores=scores, findings=_judge_style(evidence.params.verdicts, *scores))
+    noise, bounds = _score_noise(pictures), evidence.params.verdicts
+    return Measurement(scores=[*scores, noise], findings=[*_judge_style(bounds, *scores), judge_noise(noise, bounds)])
+
+
+def _score_noise(stylised: StylisedPictures) -> Score:
+    """Return the noise of pictures, beside that of photograph or style."""
+    pictures, *origins = (noise_level(part) for part in (stylised.pictures, stylised.contents, stylised.styles))
+    score = _make_score("stylised_noise", pictures.tolist(), code="score_noise_level")
+    return score.model_copy(update={"real": float(torch.maximum(*origins).mean())})
 
 
 def _judge_style(bounds: VerdictBounds, style: Score, content: Score, style_left: Score) -> list[Finding]:

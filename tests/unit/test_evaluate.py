@@ -24,7 +24,7 @@ from artpipe.evaluate import draw_rows, evaluate_model, gather_evidence, measure
 from artpipe.evaluation.decide_verdict import decide_verdict
 from artpipe.evaluation.generated_samples import generate_samples
 from artpipe.language.sentences import make_sentence
-from artpipe.metrics import kid, structure
+from artpipe.metrics import kid, sharpness, structure
 from artpipe.numerics.intervals import Interval, share_interval
 from artpipe.numerics.pixels import to_bytes, to_float
 from artpipe.system.hashing import sha256_file
@@ -297,6 +297,7 @@ def test_what_is_further_than_shrunk_works_is_under_trained():
     finding = next(one for one in decide_verdict(measure_metrics(found))[0] if one.score == "kid")
     assert (finding.value, finding.bound) == (score(found, "kid"), score(found, "kid_shrunk"))
     assert finding.value > finding.bound > 0
+    assert score(found, "kid_reduced") <= finding.good < finding.bound
     assert "shrunk to 3 pixels a side" in make_sentence(finding)
 
 
@@ -424,6 +425,35 @@ def test_one_work_is_no_ground_for_a_grade():
     )  # fmt: skip
     assert finding.grade == "cannot tell"
     assert make_sentence(finding).endswith("Too few works to tell: 1; more of them, held out or made, would tell.")
+
+
+def test_what_is_not_surely_good_is_fair_and_says_so():
+    """A number beyond the mark of good whose interval reaches back over it is fair; a share is said in per cent."""
+    score = Score(name="content_distance", value=0.74, n=4, low=0.57, high=0.91)
+    finding = judge_score(
+        score, passing=0.95, good=0.8, wanted="most", code="content_lost", values={"share": 0.74, "wanted": 0.95}
+    )
+    assert finding.grade == "fair"
+    assert make_sentence(finding).endswith(
+        "Fair, not good: with 95 % certainty it is between 57% and 91%, so not surely good."
+    )
+    raw = judge_score(
+        score, passing=0.95, good=0.8, wanted="most", code="form_kept", values={"usual": 1.0, "wanted": 0.95}
+    )
+    assert raw.code == "not_surely_good"
+
+
+def noisy(level):
+    return lambda prompt: by_seed(prompt) + noise_like(by_seed(prompt), 2 * level)
+
+
+def test_noise_on_plain_ground_is_weak_and_a_little_is_good():
+    """Of works without noise, on black that cuts off half of it: 1 % of the range is good, 6 % fair, and 20 % weak."""
+    grades = {}
+    for level in (0.01, 0.06, 0.2):
+        measured = sharpness.measure(evidence(Painter(noisy(level))))
+        grades[level] = next(one.grade for one in measured.findings if one.score == "noise_level")
+    assert grades == {0.01: "good", 0.06: "fair", 0.2: "weak"}
 
 
 @pytest.mark.parametrize(

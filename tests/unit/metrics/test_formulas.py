@@ -18,7 +18,7 @@ from artpipe.metrics.pair_distance import mean_next_distance, share_reached
 from artpipe.nn.classifier.rotation_pretext import rotate_quarters
 from artpipe.numerics import kernel_distance as kernel_distance_module
 from artpipe.numerics import nearest_neighbours, pair_products
-from artpipe.numerics.image_quality import laplacian_energy
+from artpipe.numerics.image_quality import laplacian_energy, noise_level
 from artpipe.numerics.kernel_distance import kernel_distance
 from artpipe.numerics.nearest_neighbours import find_copies, find_nearest, mean_pair_distance
 from artpipe.numerics.prdc import PrdcShares, measure_prdc
@@ -298,6 +298,17 @@ def test_sharpness_of_a_checkerboard():
     board = torch.tensor([[(i + j) % 2 * 2.0 - 1 for j in range(6)] for i in range(6)])
     assert laplacian_energy(board[None, None]).item() == 64.0
     assert laplacian_energy(torch.full((1, 3, 6, 6), 0.3)).item() == pytest.approx(0.0, abs=1e-10)
+
+
+@pytest.mark.parametrize("level", [0.01, 0.05, 0.2])
+def test_noise_is_told_on_plain_ground(level):
+    """Grey under Gaussian noise of a known deviation, a share of the range, gives it back; a disc on it does not change that."""
+    noise = torch.randn(16, 3, 32, 32, generator=torch.Generator().manual_seed(3)) * 2 * level
+    assert noise_level(noise).mean().item() == pytest.approx(level, rel=0.05)
+    square = torch.zeros(16, 3, 32, 32)
+    square[:, :, 8:20, 8:20] = 0.6
+    assert noise_level(square).tolist() == [0.0] * 16
+    assert noise_level(square + noise).mean().item() == pytest.approx(level, rel=0.2)
 
 
 def test_shrunk_by_hand():
