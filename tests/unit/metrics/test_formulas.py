@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from artpipe.contracts.metric import split_halves
 from artpipe.metrics.accuracy import count_confusions, list_confusions
 from artpipe.metrics.class_entropy import entropy
-from artpipe.metrics.elbo import active_units
+from artpipe.metrics.elbo import active_units, active_units_interval
 from artpipe.metrics.fid import fid
 from artpipe.metrics.kid import shrink_pictures
 from artpipe.metrics.pair_distance import mean_next_distance, share_reached
@@ -278,6 +278,15 @@ def test_active_units_by_hand():
     step = torch.tensor([-1.0, 1.0])
     means = torch.stack([step, 0.1001 * step, 0.0999 * step, torch.full((2,), 5.0)], 1)
     assert active_units(means) == 2
+
+
+def test_active_units_of_few_works_are_uncertain():
+    """Two dimensions of variance 1 are active and two of 0.0001 are not, surely; of 0.01 itself nobody knows. Many works tell 0.015."""
+    deviations = torch.tensor([1.0, 1.0, 0.01, 0.01, 0.1])
+    normal = torch.randn(200, 5, generator=torch.Generator().manual_seed(1))
+    normal = (normal - normal.mean(0)) / normal.std(0, correction=0)
+    assert tuple(active_units_interval(normal * deviations)) == (2, 3)
+    assert tuple(active_units_interval(normal.repeat(50, 1) * torch.tensor([1.0, 1.0, 0.01, 0.01, 0.1225]))) == (3, 3)
 
 
 def test_copies_by_hand():
