@@ -124,8 +124,11 @@ FAILURES: dict[str, tuple[Painter, tuple[str, ...]]] = {
     "copies cropped to 0.9": (lambda pool, learned, g: crop(learned[: len(pool)], 0.9, g), ("varied_copies",)),
     "one in three a copy": (lambda pool, learned, _: mix_in(pool, learned, 3), ("copies", "varied_copies")),
     "blur of 5 pixels": (lambda pool, _, __: blur(pool, 5), ("sharpness", "kid")),
-    "noise 0.6": (lambda pool, _, g: noise(pool, g, 0.6), ("sharpness", "kid", "coverage", "precision")),
-    "noise alone": (lambda pool, _, g: torch.rand(pool.shape, generator=g) * 2 - 1, ("coverage", "precision")),
+    "noise 0.6": (lambda pool, _, g: noise(pool, g, 0.6), ("noise_level", "sharpness", "kid", "coverage", "precision")),
+    "noise alone": (
+        lambda pool, _, g: torch.rand(pool.shape, generator=g) * 2 - 1,
+        ("noise_level", "coverage", "precision"),
+    ),
     "fog of 4 components": (lambda pool, learned, g: components(pool, learned, 4, g), ("sharpness", "kid", "coverage")),
     "means of two works": (
         lambda pool, learned, g: lay_over(learned[: len(pool)], g),

@@ -3,6 +3,7 @@
 Autoescape is always on and every link is relative.
 """
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,7 @@ _POLICY: Mapping[str, Sequence[str]] = {
     "form-action": ("'none'",),
 }
 _COMPILED = CompiledTemplates()
+_PERCENT = re.compile(r"%%|%\(\w+\)s|%")
 
 
 @dataclass(frozen=True)
@@ -167,7 +169,15 @@ def make_environment(
         extensions=["jinja2.ext.i18n"],
         bytecode_cache=_COMPILED,
     )
-    environment.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
+    environment.install_gettext_callables(lambda text: escape_percent(gettext(text)), ngettext, newstyle=True)  # type: ignore[attr-defined]
     environment.filters |= {name: call_at_rendering(function) for name, function in filters.items()}
     environment.globals |= load_settings(theme).model_dump()
     return environment
+
+
+def escape_percent(text: str) -> str:
+    """Return a text of which only ``%(name)s`` is filled in.
+
+    Jinja formats every text, also that of a plugin which speaks of 10 %.
+    """
+    return _PERCENT.sub(lambda found: found[0] if len(found[0]) > 1 else "%%", text)

@@ -40,3 +40,19 @@ def test_a_template_is_compiled_once_until_it_changes(monkeypatch: pytest.Monkey
     for html, shown in (("counted", "counted"), ("counted", "counted"), ("changed", "changed"), ("counted", "counted")):
         assert environment(html, {}).get_template("built-in/probe").render() == shown
     assert compiled == ["counted", "changed", "counted"]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("10 % is chance", "10 % is chance"),
+        ("100%", "100%"),
+        ("%d of %s", "%d of %s"),
+        ("%%s percent", "%s percent"),
+        ("%(n)s of 10 %", "3 of 10 %"),
+    ],
+)
+def test_a_text_may_speak_of_per_cent(text, shown):
+    """Texts of plugins too; only what is named is filled in, and two signs are one, as ever."""
+    page = environment(f'{{{{ _("{text}", n=3) }}}}', {})
+    assert page.get_template("built-in/probe").render() == shown
