@@ -4,7 +4,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from artpipe.config.params import WalkParams
 from artpipe.system.ffmpeg import find_ffmpeg
@@ -17,22 +19,25 @@ _CODECS = {
 }
 
 
-def enlarge_frames(frames: Tensor, side: int) -> Tensor:
+def enlarge_frames(frames: Tensor, side: int, *, soft: bool = False) -> Tensor:
     """Return frames ``(N, 3, H, W)`` enlarged by a whole factor up to `side`.
 
-    It is the largest factor that leaves both sides even.
+    It is the largest factor that leaves both sides even. Pixels become squares, or are interpolated where they are `soft`.
     """
     height, width = frames.shape[2:]
     least = 1 if height % 2 == width % 2 == 0 else 2
     factor = max(least, side // max(height, width) // least * least)
     colour = frames.expand(-1, 3, -1, -1) if frames.shape[1] == 1 else frames[:, :3]
+    if soft:
+        enlarged = F.interpolate(colour.float(), scale_factor=factor, mode="bicubic")
+        return enlarged.round().clamp(0, 255).to(torch.uint8)
     return colour.repeat_interleave(factor, 2).repeat_interleave(factor, 3)
 
 
-def encode_video(frames: Tensor, walk: WalkParams, video_format: str) -> bytes | None:
+def encode_video(frames: Tensor, walk: WalkParams, video_format: str, *, soft: bool = False) -> bytes | None:
     """Return the video of frames ``(N, C, H, W)``, uint8, None without ffmpeg.
 
-    The same frames give the same bytes.
+    The same frames give the same bytes; see `enlarge_frames`.
     """
     ffmpeg = find_ffmpeg()
     if ffmpeg is None:
@@ -46,7 +51,7 @@ def encode_video(frames: Tensor, walk: WalkParams, video_format: str) -> bytes |
         frames_path, video_path = Path(folder) / "frames.rgb", Path(folder) / f"film.{video_format}"
         frames_path.write_bytes(colour.permute(0, 2, 3, 1).contiguous().numpy().tobytes())
         source = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{frames.shape[3]}x{frames.shape[2]}", "-r", f"{walk.fps}"]  # fmt: skip
-        scale = f"scale={width}:{height}:flags=neighbor,scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd+full_chroma_int"
+        scale = f"scale={width}:{height}:flags={'bicubic' if soft else 'neighbor'},scale=out_color_matrix=bt709:out_range=tv:flags=accurate_rnd+full_chroma_int"
         colours = ["-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709", "-color_range", "tv"]
         reproducible = ["-threads", "1", "-fflags", "+bitexact", "-flags:v", "+bitexact", "-map_metadata", "-1"]
         video_options = ["-vf", f"{scale},format=yuv420p", *colours, *_CODECS[video_format], *reproducible]

@@ -19,10 +19,12 @@ from artpipe.contracts.steered_sampler import CaptionWalker, select_rows
 from artpipe.evaluation.latent_path import even_out_steps, interpolate_linear, interpolate_spline
 from artpipe.evaluation.video import encode_video, enlarge_frames
 from artpipe.language.message import Message
+from artpipe.numerics.many_colours import MOST_PICTURES, have_many_colours
 from artpipe.numerics.pixels import to_bytes, to_float
 from artpipe.training.exhibit_files import encode_png
 
 _MINIMUM_FRAMES = 3  # frames of a loop
+_DIMENSIONS, _COLOURS = 4, 3  # of pictures (N, C, H, W), and channels of colour
 
 
 def measure(evidence: Evidence) -> Measurement:
@@ -47,15 +49,27 @@ def measure(evidence: Evidence) -> Measurement:
         extractor=evidence.own_source.sha256,
         code="score_walk_evenness",
     )
-    films = {form: data for form in walk.forms if (data := encode_video(frames, walk, form))}
+    soft = are_shrunk(evidence.pictures("held_out"))
+    films = {form: data for form in walk.forms if (data := encode_video(frames, walk, form, soft=soft))}
     if not films:
         return Measurement(scores=[score])
-    poster = encode_png(enlarge_frames(frames[:1], walk.side)[0])
+    poster = encode_png(enlarge_frames(frames[:1], walk.side, soft=soft)[0])
     first, *others = films
     parts: dict[str, Content] = {"poster": poster, **{form: films[form] for form in others}}
     seed = int(evidence.prompt.seeds[waypoints[0][0]]) if evidence.prompt else None
     exhibit = Exhibit("video", films[first], _make_caption(evidence, waypoints), "walk", seed, parts=parts)
     return Measurement(scores=[score], exhibits=[exhibit])
+
+
+def are_shrunk(works: Tensor) -> bool:
+    """Return whether pixels of works are nobody's squares, as those of photographs and of drawings that were shrunk.
+
+    Grey ones are shown as squares, as on the walls.
+    """
+    if works.dim() != _DIMENSIONS or works.shape[1] < _COLOURS:
+        return False
+    pixels = [work.flatten(1).T for work in works[:MOST_PICTURES]]
+    return have_many_colours(len(one.unique(dim=0)) / len(one) for one in pixels)
 
 
 def choose_waypoints(evidence: Evidence, count: int) -> list[tuple[int, int | None]]:

@@ -4,8 +4,7 @@ from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 
-_PICTURES = 12  # that are looked at
-_SHARE = 0.25  # of the pixels, from which on different colours come of shrinking: pixel art has few of them
+from artpipe.numerics.many_colours import MOST_PICTURES, have_many_colours
 
 
 def look_shrunk(files: Iterable[Path]) -> bool:
@@ -13,8 +12,8 @@ def look_shrunk(files: Iterable[Path]) -> bool:
 
     In the middle of a dozen of them; pixel art and drawings of few colours do not, nor does what cannot be read.
     """
-    shares = sorted(map(_measure_colours, islice((path for path in files if path.suffix == ".png"), _PICTURES)))
-    return bool(shares) and shares[len(shares) // 2] > _SHARE
+    pictures = (path for path in files if path.suffix == ".png")
+    return have_many_colours(map(_measure_colours, islice(pictures, MOST_PICTURES)))
 
 
 def _measure_colours(path: Path) -> float:

@@ -128,6 +128,23 @@ def test_films_grow_by_whole_even_factors(shape, side, large):
     assert torch.equal(found[:, :1, ::factor, ::factor], frames[:, :1])
 
 
+def test_films_of_shrunken_works_are_enlarged_softly():
+    """As their pictures on the walls: between a dark and a light pixel there are others; of pixel art there are not."""
+    frames = torch.tensor([[0, 200], [0, 200]], dtype=torch.uint8).expand(1, 3, 2, 2)
+    assert video.enlarge_frames(frames, 8).unique().tolist() == [0, 200]
+    soft = video.enlarge_frames(frames, 8, soft=True)
+    assert soft.shape == (1, 3, 8, 8)
+    assert len(soft.unique()) > 3
+
+
+@pytest.mark.parametrize(("colours", "channels", "soft"), [(200, 3, True), (4, 3, False), (200, 1, False)])
+def test_works_of_many_colours_make_soft_films(colours, channels, soft):
+    """Grey works are shown as squares, as on the walls."""
+    works = torch.randint(colours, (5, channels, 16, 16), generator=torch.Generator().manual_seed(1), dtype=torch.uint8)
+    assert walk.are_shrunk(works) is soft
+    assert not walk.are_shrunk(torch.empty(0))
+
+
 def test_a_film_passes_what_was_asked_for_in_words():
     """Each anchor of the loop is all of its sample's caption."""
     seen = []
