@@ -62,7 +62,7 @@ def measure(evidence: Evidence) -> Measurement:
 
 
 def are_shrunk(works: Tensor) -> bool:
-    """Return whether pixels of works are nobody's squares, as those of photographs and of drawings that were shrunk.
+    """Return whether works were shrunk, so that their pixels are nobody's squares.
 
     Grey ones are shown as squares, as on the walls.
     """
