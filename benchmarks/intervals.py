@@ -1,6 +1,6 @@
 """How often the 95 % intervals of scores hold the truth, by simulation.
 
-    python benchmarks/intervals.py [--populations 8] [--draws 100] [--works 100] [--samples 200] [--processes 1]
+    python benchmarks/intervals.py [--populations 8] [--draws 100] [--works 100] [--samples 200] [--metrics fid ...] [--processes 1]
 
 A population is a source of pictures and a model of it that is more or less off. From each, sets of held-out works and samples are drawn again and
 again, and the metrics measure them as an evaluation does. The truth of a score is its mean over all draws of a population: what it is
@@ -26,7 +26,8 @@ from artpipe import plugins
 from artpipe.artifacts.report import Score
 from artpipe.config.params import EvaluationParams
 from artpipe.contracts.metric import Evidence
-from artpipe.numerics.intervals import Interval, mean_interval, ratio_interval, share_interval
+from artpipe.numerics.entropy_interval import entropy, entropy_interval
+from artpipe.numerics.intervals import Interval, mean_interval, positive_mean_interval, ratio_interval, share_interval
 from artpipe.numerics.pixels import to_bytes
 
 SIDE, RANK, CLUSTERS = 8, 6, 5
@@ -55,7 +56,7 @@ class Population:
         return to_bytes((codes @ self.patches + noise).tanh().view(-1, 1, SIDE, SIDE))
 
 
-def measure_draw(population: Population, seed: int, works: int, samples: int) -> list[Score]:
+def measure_draw(population: Population, seed: int, works: int, samples: int, metrics: tuple[str, ...]) -> list[Score]:
     """Return the scores of one draw."""
     generator = torch.Generator().manual_seed(seed)
     train, held_out = ({"images": population.draw(works, generator, is_model=False)} for _ in range(2))
@@ -63,17 +64,17 @@ def measure_draw(population: Population, seed: int, works: int, samples: int) ->
         learner=None, card=None, params=EvaluationParams(metrics=()), seed=1, train=train, held_out=held_out,
         samples=population.draw(samples, generator, is_model=True),
     )  # fmt: skip
-    return [score for name in METRICS for score in plugins.load_plugin("metrics", name).measure(evidence).scores]
+    return [score for name in metrics for score in plugins.load_plugin("metrics", name).measure(evidence).scores]
 
 
-def simulate_population(task: tuple[int, int, int, int]) -> dict[str, tuple[int, int, int]]:
+def simulate_population(task: tuple[int, int, int, int, tuple[str, ...]]) -> dict[str, tuple[int, int, int]]:
     """Return how many intervals of each score were too low, held the truth, and were too high."""
-    number, draws, works, samples = task
+    number, draws, works, samples, metrics = task
     torch.set_num_threads(1)
     population = Population(number, off=[0.0, 0.1, 0.2, 0.35, 0.5, 0.7][number % 6])
     scores: dict[str, list[Score]] = defaultdict(list)
     for draw in range(draws):
-        for score in measure_draw(population, 1000 * number + draw, works, samples):
+        for score in measure_draw(population, 1000 * number + draw, works, samples, metrics):
             scores[score.name].append(score)
     return {
         name: count_misses([s.value for s in found], [s.interval for s in found])
@@ -93,7 +94,7 @@ def simulate_closed_forms(draws: int) -> dict[str, tuple[int, int, int]]:
     """Return the same for shares, means and ratios whose truth is known."""
     generator = torch.Generator().manual_seed(1)
 
-    def repeat(draw: Callable[[], tuple[float, Interval]], truth: float) -> tuple[int, int, int]:
+    def repeat(draw: Callable[[], tuple[float, Interval]], truth: float | None) -> tuple[int, int, int]:
         found = [draw() for _ in range(draws)]
         return count_misses([value for value, _ in found], [interval for _, interval in found], truth)
 
@@ -101,9 +102,14 @@ def simulate_closed_forms(draws: int) -> dict[str, tuple[int, int, int]]:
         share = float((torch.rand(count, generator=generator) < truth).double().mean())
         return share, share_interval(share, count)
 
-    def draw_mean(count: int) -> tuple[float, Interval]:
+    def draw_mean(count: int, interval: Callable[[Tensor], Interval]) -> tuple[float, Interval]:
         values = torch.randn(count, generator=generator).mul(0.5).exp()
-        return float(values.mean()), mean_interval(values)
+        return float(values.mean()), interval(values)
+
+    def draw_entropy(weights: Tensor, count: int) -> tuple[float, Interval]:
+        drawn = torch.multinomial(weights, count, replacement=True, generator=generator)
+        counts = torch.bincount(drawn, minlength=len(weights))
+        return entropy(counts), entropy_interval(counts)
 
     def draw_ratio(count: int) -> tuple[float, Interval]:
         sizes = 50 + 400 * torch.rand(count, generator=generator)
@@ -113,8 +119,24 @@ def simulate_closed_forms(draws: int) -> dict[str, tuple[int, int, int]]:
     shares = {
         f"share {p} of {n}": repeat(lambda p=p, n=n: draw_share(p, n), p) for p in (0.05, 0.3, 0.65) for n in (57, 300)
     }
-    means = {f"mean of {n}": repeat(lambda n=n: draw_mean(n), math.exp(0.125)) for n in (20, 96)}
-    return {**shares, **means, "ratio of 76": repeat(lambda: draw_ratio(76), 2.0)}
+    means = {
+        f"{name} of {n}": repeat(lambda n=n, interval=interval: draw_mean(n, interval), math.exp(0.125))
+        for name, interval, counts in (
+            ("mean", mean_interval, (20, 96)),
+            ("positive mean", positive_mean_interval, (4, 20)),
+        )
+        for n in counts
+    }
+    entropies = {
+        f"entropy of {n}, {name}": repeat(lambda n=n, weights=weights: draw_entropy(weights, n), None)
+        for name, weights in (
+            ("ten even classes", torch.ones(10)),
+            ("ten uneven ones", torch.arange(1.0, 11.0)),
+            ("two even ones", torch.ones(2)),
+        )
+        for n in (60, 300)
+    }
+    return {**shares, **means, **entropies, "ratio of 76": repeat(lambda: draw_ratio(76), 2.0)}
 
 
 def format_intervals(counts: dict[str, tuple[int, int, int]]) -> str:
@@ -140,10 +162,14 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=100)
     parser.add_argument("--works", type=int, default=100)
     parser.add_argument("--samples", type=int, default=200)
+    parser.add_argument("--metrics", nargs="+", default=METRICS)
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--write", type=Path, help="a page whose table is written anew")
     arguments = parser.parse_args()
-    tasks = [(number, arguments.draws, arguments.works, arguments.samples) for number in range(arguments.populations)]
+    tasks = [
+        (number, arguments.draws, arguments.works, arguments.samples, tuple(arguments.metrics))
+        for number in range(arguments.populations)
+    ]
     with get_context("spawn").Pool(arguments.processes) as pool:
         results = pool.map(simulate_population, tasks, chunksize=1)
     counts = {name: tuple(map(sum, zip(*(result[name] for result in results), strict=True))) for name in results[0]}

@@ -1,6 +1,6 @@
 """Class entropy: how evenly the samples spread over the classes.
 
-A feature extractor names the classes; one that is missing is a finding.
+A feature extractor names the classes; one that is missing is a finding. Works may be uneven too, so the best entropy is theirs.
 """
 
 import torch
@@ -9,17 +9,8 @@ from torch import Tensor
 from artpipe.artifacts.report import Finding, Score
 from artpipe.contracts.grading import judge_score
 from artpipe.contracts.metric import Evidence, Measurement, Metric, has_classifiable_samples
-from artpipe.numerics.half_samples import measure_halves
+from artpipe.numerics.entropy_interval import entropy, entropy_interval
 from artpipe.numerics.intervals import share_interval
-
-
-def entropy(counts: Tensor) -> float:
-    """Return the entropy in nats of counts ``(K,)``.
-
-    It is log K when they are even, 0 when there is one class.
-    """
-    shares = counts.double() / counts.sum().clamp(min=1)
-    return abs(float(torch.xlogy(shares, shares).sum()))
 
 
 def expected_shares(evidence: Evidence, requested: Tensor | None, real: Tensor) -> Tensor:
@@ -75,16 +66,12 @@ def _make_entropy_score(evidence: Evidence, predicted: Tensor, real: Tensor) -> 
     classes = len(evidence.classes)
     maximum = torch.tensor(classes).double().log().item()
     real_entropy = entropy(torch.bincount(real, minlength=classes))
-    value = entropy(torch.bincount(predicted, minlength=classes))
-    halves = measure_halves(
-        lambda rows, _: torch.tensor(entropy(torch.bincount(predicted[rows], minlength=classes))),
-        len(predicted), len(predicted), evidence.seed, evidence.params.spread_subsets,
-    )  # fmt: skip
+    counts = torch.bincount(predicted, minlength=classes)
     score = Score(
-        name="class_entropy", value=value, n=len(predicted), unit="nats", extractor=evidence.extractor_sha256,
-        better="higher", real=real_entropy, code="score_class_entropy", values={"even": maximum, "real": real_entropy},
+        name="class_entropy", value=entropy(counts), n=len(predicted), unit="nats", extractor=evidence.extractor_sha256,
+        real=real_entropy, code="score_class_entropy", values={"even": maximum, "real": real_entropy},
     )  # fmt: skip
-    return score.with_interval(None if halves is None else halves.interval(value).clamp(0.0, maximum))
+    return score.with_interval(entropy_interval(counts))
 
 
 def share_by_chance(predicted: Tensor, requested: Tensor, classes: int) -> float:

@@ -11,7 +11,7 @@ from torch import Tensor
 from artpipe.artifacts.report import Score
 from artpipe.contracts.metric import Evidence, Measurement, Metric, has_samples
 from artpipe.contracts.plugin_info import MetricInfo
-from artpipe.numerics.half_samples import HalfSamples, measure_opposite_halves
+from artpipe.numerics.half_samples import measure_opposite_halves
 
 _PAIRS = 10  # of halves
 
@@ -112,7 +112,8 @@ def _sum_roots(matrix: Tensor) -> float:
 def measure(evidence: Evidence) -> Measurement:
     """Measure samples against held-out works, and what it would be of endlessly many.
 
-    FID falls in proportion to one by the number of works (Chong & Forsyth 2020), so halves of the sets tell where it falls to.
+    FID falls in proportion to one by the number of works (Chong & Forsyth 2020), so halves of the sets tell where it falls to. How
+    much it scatters, differences of opposite halves tell: halves are biased alike, and a pair counts as one draw.
     """
     real, generated = share_axes(evidence.features("held_out"), evidence.features("samples"))
     count = min(len(real), len(generated))
@@ -134,7 +135,7 @@ def measure(evidence: Evidence) -> Measurement:
     )  # fmt: skip
     return Measurement(
         scores=[
-            score.with_interval(HalfSamples(halves.values.flatten()).ratio_interval(value)),
+            score.with_interval(halves.interval(value).clamp(0.0)),
             endless.with_interval(halves.interval(limit)),
         ]
     )  # fmt: skip

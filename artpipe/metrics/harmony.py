@@ -81,7 +81,8 @@ def _make_score(name: str, shares: torch.Tensor, better: str, code: str, values:
     real = values.get("real", values.get("usual"))
     fields = {"value": float(shares.mean()), "n": len(shares), "better": better, "real": real}
     score = Score.model_validate({"name": name, "code": code, "values": values, **fields})
-    return score.with_interval(mean_interval(shares))
+    interval = mean_interval(shares)
+    return score.with_interval(interval and interval.clamp(0.0, 1.0))
 
 
 def _applies(evidence: Evidence) -> bool:

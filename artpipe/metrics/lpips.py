@@ -13,7 +13,7 @@ from artpipe.contracts.plugin_info import MetricInfo
 from artpipe.evaluation.extractor_networks import COLOURS, load_or_compute
 from artpipe.evaluation.lpips_weights import PATCH_SIDE, SMALLEST_SIDE, open_lpips
 from artpipe.nn.pretrained.lpips_network import LpipsNetwork
-from artpipe.numerics.intervals import mean_interval
+from artpipe.numerics.intervals import positive_mean_interval
 from artpipe.numerics.pixels import to_float
 
 
@@ -33,7 +33,7 @@ def measure(evidence: Evidence) -> Measurement:
         real=float(real_distances.double().mean()),
         code="score_lpips_diversity",
     )
-    return Measurement(scores=[score.with_interval(mean_interval(distances.double()))])
+    return Measurement(scores=[score.with_interval(positive_mean_interval(distances.double()))])
 
 
 def _draw_pairs(pictures: Tensor, count: int, seed: int) -> Tensor:

@@ -12,6 +12,7 @@ from artpipe.contracts.metric import Evidence, Measurement, Metric
 from artpipe.nn.style.perceptual import PerceptualLoss, StyleTransfer, StylisedPictures
 from artpipe.numerics.image_quality import noise_level
 from artpipe.numerics.intervals import mean_interval
+from artpipe.numerics.intervals import positive_mean_interval
 from artpipe.numerics.pixels import to_float
 
 
@@ -80,7 +81,7 @@ def _measure_picture(loss: PerceptualLoss, stylised: StylisedPictures) -> tuple[
 def _make_score(name: str, values: Sequence[float], code: str) -> Score:
     tensor = torch.tensor(values, dtype=torch.float64)
     score = Score(name=name, value=float(tensor.mean()), n=len(values), better="lower", code=code)
-    return score.with_interval(mean_interval(tensor))
+    return score.with_interval(positive_mean_interval(tensor))
 
 
 METRIC = Metric(

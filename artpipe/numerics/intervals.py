@@ -68,6 +68,18 @@ def mean_interval(values: "Tensor") -> Interval | None:
     return Interval(float(values.mean()) - half, float(values.mean()) + half)
 
 
+def positive_mean_interval(values: "Tensor") -> Interval | None:
+    """Return the interval of the mean of positive ``(N,)``, even in its logarithm.
+
+    Of few works Student's would go below zero. None for fewer than two.
+    """
+    interval = mean_interval(values)
+    if interval is None or (mean := float(values.double().mean())) <= 0:
+        return interval and interval.clamp(0.0)
+    growth = math.exp((interval.high - mean) / mean)
+    return Interval(mean / growth, mean * growth)
+
+
 def ratio_interval(parts: "Tensor", sizes: "Tensor") -> Interval | None:
     """Return the interval of the sum of `parts` by that of `sizes`, both by work.
 

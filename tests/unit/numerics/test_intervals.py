@@ -6,11 +6,14 @@ import pytest
 import torch
 from scipy import stats
 
+from artpipe.metrics.fid import fid
+from artpipe.numerics.entropy_interval import entropy, entropy_interval
 from artpipe.numerics.half_samples import measure_halves, measure_opposite_halves
 from artpipe.numerics.intervals import (
     Interval,
     difference_interval,
     mean_interval,
+    positive_mean_interval,
     quotient_interval,
     ratio_interval,
     share_interval,
@@ -90,3 +93,51 @@ def test_opposite_halves_scatter_as_a_mean_does():
         (3 - t_quantile(400) * halves.deviation(), 3 + t_quantile(400) * halves.deviation())
     )
     assert measure_opposite_halves(lambda rows, _: values[rows].mean(), 9, 400, 1) is None
+
+
+def test_the_mean_of_positive_numbers_stays_positive():
+    """Of 0.01, 0.02 and 0.3 Student's interval goes below zero, the other does not, and is even in its logarithm."""
+    values = torch.tensor([0.01, 0.02, 0.3])
+    low, high = positive_mean_interval(values)
+    assert mean_interval(values).low < 0 < low < 0.11 < high
+    assert low * high == pytest.approx(0.11**2, rel=1e-6)
+    assert positive_mean_interval(torch.zeros(3)) == (0.0, 0.0)
+    assert positive_mean_interval(torch.ones(1)) is None
+
+
+@pytest.mark.parametrize("weights", [torch.ones(10), torch.ones(2), torch.arange(1.0, 11.0), torch.tensor([0.9, 0.1])])
+def test_the_interval_of_an_entropy_holds_the_truth(weights):
+    """In 93 to 97 of 100 draws, give or take what chance does to 500 of them; halves held 100 where classes are even."""
+    generator = torch.Generator().manual_seed(1)
+    draws = [torch.multinomial(weights, 200, replacement=True, generator=generator) for _ in range(500)]
+    counts = [torch.bincount(draw, minlength=len(weights)) for draw in draws]
+    truth = sum(map(entropy, counts)) / len(counts)
+    held = sum(entropy_interval(each).contains(truth) for each in counts) / len(counts)
+    assert 0.91 <= held <= 0.985
+    assert all(entropy_interval(each).contains(entropy(each)) for each in counts)
+
+
+def test_an_entropy_without_works_or_classes_has_no_interval():
+    """None of no works or of one class; of fifty works of one class a narrow one above 0."""
+    assert entropy_interval(torch.zeros(3, dtype=torch.long)) is None
+    assert entropy_interval(torch.tensor([9])) is None
+    low, high = entropy_interval(torch.tensor([50, 0, 0]))
+    assert 0 <= low <= high < 0.2
+
+
+def test_the_interval_of_fid_holds_the_truth():
+    """Of 60 works and of 60 of a model, in 93 to 97 of 100 draws, give or take what chance does to 150 of them."""
+    generator = torch.Generator().manual_seed(1)
+    sets = [
+        (torch.randn(60, 8, generator=generator), 1.2 * torch.randn(60, 8, generator=generator)) for _ in range(150)
+    ]
+    found = []
+    for real, generated in sets:
+        value = fid(generated, real)
+        halves = measure_opposite_halves(
+            lambda rows, columns, real=real, generated=generated: torch.tensor(fid(generated[columns], real[rows])),
+            60, 60, 1, 10,
+        )  # fmt: skip
+        found.append((value, halves.interval(value).clamp(0.0)))
+    truth = sum(value for value, _ in found) / len(found)
+    assert 0.9 <= sum(interval.contains(truth) for _, interval in found) / len(found) <= 0.99
