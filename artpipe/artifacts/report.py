@@ -82,6 +82,11 @@ class Score(Message):
         return None if half is None else Interval(self.value - half, self.value + half)
 
     @property
+    def is_training_record(self) -> bool:
+        """Return whether it is a fact of the training, which nobody measures and nothing is compared by."""
+        return self.name == "steps"
+
+    @property
     def comparison_key(self) -> str:
         """Return what scores that may be compared share, and no others.
 
@@ -93,18 +98,20 @@ class Score(Message):
     def describe_difference(self, other: "Score") -> str:
         """Return what makes another score incomparable, empty where nothing does.
 
-        They compare where feature extractor, number of works, held-out works, size and settings are the same. What a score
-        from before says nothing of is not held against it.
+        They compare where feature extractor, number of works, held-out works, size and settings are the same. A score from
+        before that does not say what it was measured on compares with its like alone.
         """
         if self.extractor != other.extractor:
             shown = [(score.extractor or "none")[:_EXTRACTOR_DIGITS] for score in (self, other)]
             return f"it was measured with another feature extractor ({shown[0]}, not {shown[1]})"
         if self.n != other.n:
             return f"it was measured on another number of works ({self.n}, not {other.n})"
-        if self.basis and other.basis and self.basis != other.basis:
-            return f"it was measured on other held-out works, or in another size ({self.basis}, not {other.basis})"
-        if self.settings and other.settings and self.settings != other.settings:
-            return f"it was measured with other settings ({self.settings}, not {other.settings})"
+        if self.basis != other.basis:
+            bases = [score.basis or "not recorded" for score in (self, other)]
+            return f"it was measured on other held-out works, or in another size ({bases[0]}, not {bases[1]})"
+        if self.settings != other.settings:
+            settings = [score.settings or "not recorded" for score in (self, other)]
+            return f"it was measured with other settings ({settings[0]}, not {settings[1]})"
         return ""
 
     def with_interval(self, interval: Interval | None) -> Self:

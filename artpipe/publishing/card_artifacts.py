@@ -8,7 +8,8 @@ from typing import Any
 
 from artpipe.artifacts import paths
 from artpipe.artifacts.card_files import list_card_files, read_verified_card
-from artpipe.artifacts.report import ReportCard, load_report
+from artpipe.artifacts.champions import load_champions
+from artpipe.artifacts.report import ReportCard, Score, load_report
 from artpipe.artifacts.run import RunCard, RunRecord
 from artpipe.artifacts.shards import ShardCard, ShardSet
 from artpipe.artifacts.training_cost import load_energy_params
@@ -57,6 +58,9 @@ class ModelArtifacts:
     checkpoint: Mapping[str, Any] = field(default_factory=dict)
     dataset: DatasetArtifacts | None = None  # None: its record is not at hand
     energy: EnergyParams = field(default_factory=EnergyParams)  # by which its training's energy is estimated
+    champion_scores: Mapping[str, Score] = field(
+        default_factory=dict
+    )  # of the champion, of the one before where it is one
 
     @property
     def weights(self) -> Mapping[str, str]:
@@ -85,7 +89,26 @@ def load_model_artifacts(root: Path, name: str) -> ModelArtifacts:
         raise CorruptError(f"{card}: not what was written; delete the folder and run again")
     has_record = (root / paths.record(report.dataset) / "report.json").exists()
     dataset = load_dataset_artifacts(root, report.dataset) if has_record else None
-    return ModelArtifacts(name, report, report_sha256, run, checkpoint or {}, dataset, load_energy_params(root))
+    champion_scores = {score.name: score for score in _list_champion_scores(root, report)}
+    energy = load_energy_params(root)
+    return ModelArtifacts(name, report, report_sha256, run, checkpoint or {}, dataset, energy, champion_scores)
+
+
+def _list_champion_scores(root: Path, report: ReportCard) -> tuple[Score, ...]:
+    """Return what another champion of a dataset and kind was measured at.
+
+    All its scores where its report is at hand, else the one that decided.
+    """
+    reign = load_champions(root).find(report.dataset, report.kind)
+    others = [] if reign is None else [each for each in (reign.champion, *reign.before) if each.shards == report.shards]
+    champion = next((each for each in others if each.checkpoint != report.checkpoint), None)
+    if champion is None:
+        return ()
+    if (root / paths.report(champion.model) / "report.json").exists():
+        found, sha256 = load_report(root / paths.report(champion.model))
+        if sha256 == champion.report:
+            return found.scores
+    return () if champion.score is None else (champion.score,)
 
 
 def load_dataset_artifacts(root: Path, name: str) -> DatasetArtifacts:

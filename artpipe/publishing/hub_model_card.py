@@ -135,8 +135,10 @@ dvc pull data/checkpoints/{{ name | plain }}   # where the weights are not there
 
 ### Testing Data, Factors & Metrics
 
-Works of the same dataset that were held out from training. {% if extractor_sentence %}{{ extractor_sentence }} {% endif %}Spread is one standard deviation of \
-repeated estimates; scores of different extractors, sizes, works or numbers of samples are not to be compared: only those with the same comparison key are.
+What it makes stands beside works of the same dataset that were held out from training, and where copies are looked for, beside the works that it was \
+trained on; each score says which. {% if extractor_sentence %}{{ extractor_sentence }} {% endif %}The column of real works has the same measure of works \
+among themselves{% if champion_scores %}, that of the champion what counts of this kind and dataset, where both may be compared{% endif %}. Works are those that a score rests on. Scores of \
+different extractors, sizes, works or numbers of samples are not to be compared: only those with the same comparison key are.
 
 ### Results
 
@@ -188,7 +190,8 @@ def make_model_card(model: ModelArtifacts) -> str:
 
 def _front_fields(model: ModelArtifacts) -> dict[str, Any]:
     report, task = model.report, parts.model_task(model)
-    compared = [score for score in report.scores if score.better != "neither" and math.isfinite(score.value)]
+    judged = [score for score in report.scores if score.better != "neither" and not score.is_training_record]
+    compared = [score for score in judged if math.isfinite(score.value)]
     title = model.dataset.title if model.dataset else report.dataset
     results = {
         "task": {"type": task or "other", "name": model_info(report.kind).title or report.kind},
@@ -251,6 +254,7 @@ def _render_sections(model: ModelArtifacts) -> str:
         hyperparameters=make_table(("Parameter", "Value"), parts.list_hyperparameters(model)),
         extractor_sentence=parts.describe_extractor(model),
         scores=parts.score_table(model),
+        champion_scores=model.champion_scores,
         verdict=verdict,
         verdict_sentence=sentences(verdict),
         verdict_number=parts.describe_number(verdict, report.kind),

@@ -13,12 +13,13 @@ from artpipe.language.sentences import make_sentence
 from artpipe.publishing.card_artifacts import DatasetArtifacts, ModelArtifacts
 from artpipe.publishing.card_tables import count_unlicensed, list_dataset_limits
 from artpipe.publishing.markdown_text import Markdown, make_code, make_table, to_markdown
-from artpipe.site.translation import format_name, format_number, shorten_hash
+from artpipe.site.translation import format_ends, format_name, format_number, shorten_hash
 from artpipe.system.shell_quoting import quote_for_shell
 
 _HIDDEN = frozenset({"kind", "dataset", "pretrained", "feature_extractor"})  # said in sections of their own
 _CLASSES = 50  # named on a card
 _GENERATIVE = frozenset({"", "other", "text-generation", "text-to-image", "unconditional-image-generation"})
+_NOTHING = "Nothing was measured."
 _ASKED_CLASS = "asked_for"  # the caption of a sample whose class was asked for
 
 
@@ -156,29 +157,47 @@ def describe_extractor(model: ModelArtifacts) -> str:
 
 
 def score_table(model: ModelArtifacts) -> Markdown | str:
-    """Return a table of every score with interval, samples and extractor."""
+    """Return a table of every score with interval, anchors and extractor.
+
+    The champion's stands only where both may be compared, as in the gallery.
+    """
+    champion = model.champion_scores
+    rivals = {
+        score.name: champion[score.name]
+        for score in model.report.scores
+        if score.name in champion and not score.describe_difference(champion[score.name])
+    }
     rows = [
         (
             name_score(score.name, model.report.kind),
             _format_value(score.value, score.unit),
             _format_interval(score),
+            "" if score.real is None else _format_value(score.real),
+            *([_format_rival(rivals.get(score.name))] if rivals else []),
             score.n,
             "" if score.better == "neither" else score.better,
             make_code(shorten_hash(score.extractor)) if score.extractor else "",
+            make_code(score.comparison_key),
             make_sentence(score) if score.code else "",
         )
         for score in model.report.scores
+        if not score.is_training_record
     ]
-    headers = ("Measure", "Value", "95 % interval", "Samples", "Better", "Extractor", "What it says")
-    return make_table(headers, rows) if rows else "Nothing was measured."
+    beside = ("Champion",) if rivals else ()
+    about = ("Works", "Better", "Extractor", "Comparison key", "What it says")
+    return make_table(("Measure", "Value", "95 % interval", "Real works", *beside, *about), rows) if rows else _NOTHING
+
+
+def _format_rival(score: Score | None) -> Markdown | str:
+    return "" if score is None else _format_value(score.value)
 
 
 def _format_interval(score: Score) -> Markdown | str:
     interval = score.interval
-    return Markdown(f"{format_number(interval.low, 2)} to {format_number(interval.high, 2)}") if interval else ""
+    return Markdown(" to ".join(format_ends(interval))) if interval else ""
 
 
-def _format_value(value: float, unit: str | Message) -> Markdown:
+def _format_value(value: float, unit: str | Message = "") -> Markdown:
     name = make_sentence(unit) if isinstance(unit, Message) else unit
     return Markdown(f"{format_number(value)} {to_markdown(name)}".strip())
 

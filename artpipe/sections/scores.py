@@ -20,10 +20,10 @@ _HTML = """
 <tr><td><bdi><strong>{{ score.name | plain }}</strong></bdi>{% if score.better != "neither" %} <span class="caps">{{ _("lower is better") if score.better == "lower" else _("higher is better") }}</span>{% endif %}
 {% if score | sentence %}<span class="quiet">{{ m.isolated(score | sentence) }}</span>{% endif %}</td>
 <td class="figure">{{ score.value | number }}{% if score.low is none and score.spread is not none %} \u00b1 {{ score.spread | number(2) }}{% endif %}{% if score.unit %} {{ score.unit | name }}{% endif %}
-{% if score.low is not none %}<span class="quiet">{{ _("%(low)s to %(high)s", low=score.low | number, high=score.high | number) }}</span>{% endif %}</td>
+{% if score.low is not none %}{% set ends = score.interval | ends %}<span class="quiet">{{ _("%(low)s to %(high)s", low=ends[0], high=ends[1]) }}</span>{% endif %}</td>
 {% if has_real %}<td class="figure" data-head="{{ _("Real works") }}">{% if score.real is not none %}{{ score.real | number }}{% endif %}</td>{% endif %}
 {% if rivals %}<td class="figure" data-head="{{ _("Champion") }}">{% if score.name in rivals %}{{ rivals[score.name].value | number }}{% endif %}</td>{% endif %}
-<td class="figure">{% if score.name != "steps" %}{{ score.n | number }}{% endif %}</td></tr>
+<td class="figure">{% if not score.is_training_record %}{{ score.n | number }}{% endif %}</td></tr>
 {% endfor %}
 </tbody></table></div>
 </div>
@@ -49,7 +49,7 @@ def _fill(view: ModelView) -> Mapping[str, Any] | None:
     }
     has_real = any(score.real is not None for score in report.scores)
     return {
-        "scores": [score for score in report.scores if view.artist.learns or score.name != "steps"],
+        "scores": [score for score in report.scores if view.artist.learns or not score.is_training_record],
         "feature_extractor": report.feature_extractor,
         "has_real": has_real,
         "rivals": rivals,

@@ -18,6 +18,7 @@ from artpipe.artifacts.finding_bound import wanted_side
 from artpipe.contracts.generation_facts import format_moment
 from artpipe.language.licence_addresses import licence_address, web_address
 from artpipe.language.sentences import load_sentences, load_words
+from artpipe.numerics.intervals import Interval
 from artpipe.system.units import format_size
 
 _BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -71,6 +72,7 @@ class Translator:
         }
         spoken: dict[str, Callable[..., str]] = {
             "number": format_number,
+            "ends": format_ends,
             "duration": format_duration,
             "roughly": format_remaining,
             "date": format_date,
@@ -109,6 +111,19 @@ def format_number(value: float, digits: int = 3, say: Translate = str) -> str:
     if size < -4 or size >= 6:  # noqa: PLR2004 - outside, powers of ten read better
         return f"{value:.{digits - 1}e}".replace("-", "\u2212")
     return f"{value:,.{max(0, digits - 1 - size)}f}".replace("-", "\u2212")
+
+
+def format_ends(interval: Interval, say: Translate = str) -> tuple[str, str]:
+    """Return both ends of an interval, in as many digits as tell them apart.
+
+    Three at least, and two of its width: 0.9851 to 0.9895, not 0.985 to 0.990.
+    """
+    width, largest = interval.high - interval.low, max(map(abs, interval))
+    if not math.isfinite(width) or width <= 0 or not 1e-4 <= largest < 1e6:  # noqa: PLR2004 - as in `format_number`
+        return format_number(interval.low, say=say), format_number(interval.high, say=say)
+    decimals = max(0, 1 - math.floor(math.log10(width)), 2 - math.floor(math.log10(largest)))
+    low, high = (f"{end:,.{0 if end == 0 else decimals}f}".replace("-", "\u2212") for end in interval)
+    return low, high
 
 
 def format_duration(seconds: float, say: Translate = str) -> str:

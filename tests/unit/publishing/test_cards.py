@@ -10,7 +10,8 @@ from huggingface_hub import DatasetCard, ModelCard
 from markdown_it import MarkdownIt
 
 from artpipe.artifacts import paths
-from artpipe.artifacts.report import load_report
+from artpipe.artifacts.champions import Champion, ChampionHistory, Champions, save_champions
+from artpipe.artifacts.report import load_report, save_report
 from artpipe.publishing.card_artifacts import load_dataset_artifacts, load_dataset_record
 from artpipe.publishing.hub_dataset_card import make_dataset_card, size_category
 from artpipe.publishing.write_card import write_card
@@ -81,7 +82,7 @@ def test_a_model_s_card_has_the_template_s_sections(published):
         "be" * 32,
         "failed",
         "0.874",
-        "0.027 to 0.035",
+        "0.0271 to 0.0353",
         "learning_rate",
         "0.0001",
         "core-seconds",
@@ -90,6 +91,34 @@ def test_a_model_s_card_has_the_template_s_sections(published):
         assert said in words
     assert "artpipe sample gan -n 16 --seed 1 --label 0" in write_card("gan", root=published).text
     assert "5 works without a recorded licence" in words
+
+
+def test_the_scores_of_a_card_stand_beside_their_anchors(project):
+    """Real works, the comparison key that is spoken of, and the champion, if it is another and both compare; no steps."""
+    report = load_report(paths.report("gan"))[0]
+    kid, coverage = (next(one for one in report.scores if one.name == name) for name in ("kid", "coverage"))
+    steps = kid.model_copy(update={"name": "steps", "value": 4321.0})
+    scores = (steps, kid.model_copy(update={"real": 0.0123}), coverage)
+    save_report(paths.report("gan"), report.model_copy(update={"scores": scores}))
+    text = write_card("gan").text
+    assert "| Measure | Value | 95 % interval | Real works | Works | Better | Extractor | Comparison key |" in text
+    assert (
+        f"| KID | 0.0312 | 0.0271 to 0.0353 | 0.0123 | 2,000 | lower | `abababababab` | `{kid.comparison_key}` |"
+        in text
+    )
+    assert "Spread" not in text
+    assert "4,321" not in text
+    other = Champion(
+        model="other", run_id="r", checkpoint="c", report="r", shards=report.shards,
+        score=kid.model_copy(update={"value": 0.0456}), dvc={},
+    )  # fmt: skip
+    champions = Champions().with_history(report.dataset, report.kind, ChampionHistory(champion=other))
+    save_champions(Path(), champions)
+    assert "| KID | 0.0312 | 0.0271 to 0.0353 | 0.0123 | 0.0456 | 2,000 |" in write_card("gan").text
+    champion_score = other.score.model_copy(update={"basis": "another"})
+    other = other.model_copy(update={"score": champion_score})
+    save_champions(Path(), Champions().with_history(report.dataset, report.kind, ChampionHistory(champion=other)))
+    assert "0.0456" not in write_card("gan").text
 
 
 def test_a_dataset_s_card_has_the_hub_s_fields(published):

@@ -21,6 +21,7 @@ from artpipe.errors import CorruptError
 from artpipe.language.message import Message
 from artpipe.language.sentences import Sentences, load_sentences
 from artpipe.modalities.picture.captions import requested_class_title
+from artpipe.numerics.intervals import Interval
 from artpipe.site import comparison_page
 from artpipe.site.charts import average_points, draw_chart, format_tick
 from artpipe.site.media_files import MediaStore
@@ -31,6 +32,7 @@ from artpipe.site.translation import (  # fmt: skip
     clean_line,
     format_date,
     format_duration,
+    format_ends,
     format_name,
     format_number,
     format_room_number,
@@ -62,6 +64,19 @@ def test_a_hyphenated_word_stays_on_one_line():
 def test_numbers_are_read_easily(value, shown):
     """Counts have thousands, measures three significant digits, a minus is a minus."""
     assert format_number(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("ends", "shown"),
+    [
+        *[((0.0210, 0.0252), ("0.0210", "0.0252")), ((0.98513, 0.98949), ("0.9851", "0.9895")), ((7.46, 8.84), ("7.46", "8.84"))],
+        *[((-0.0050, 0.0104), ("\u22120.0050", "0.0104")), ((0.0, 0.0019), ("0", "0.00190")), ((74.1, 93.4), ("74.1", "93.4"))],
+        *[((1.0, 1.0), ("1", "1")), ((-math.inf, 2.5), ("not finite", "2.50")), ((3e-6, 4e-6), ("3.00e\u221206", "4.00e\u221206"))],
+    ],
+)  # fmt: skip
+def test_the_ends_of_an_interval_can_be_told_apart(ends, shown):
+    """Three digits at least, and two of its width, which three digits alone would hide."""
+    assert format_ends(Interval(*ends)) == shown
 
 
 def test_times_and_rooms():
