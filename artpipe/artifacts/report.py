@@ -83,7 +83,7 @@ class Score(Message):
 
     @property
     def is_training_record(self) -> bool:
-        """Return whether it is a fact of the training, which nobody measures and nothing is compared by."""
+        """Return whether it is a fact of the training, by which nothing is compared."""
         return self.name == "steps"
 
     @property
@@ -106,12 +106,19 @@ class Score(Message):
             return f"it was measured with another feature extractor ({shown[0]}, not {shown[1]})"
         if self.n != other.n:
             return f"it was measured on another number of works ({self.n}, not {other.n})"
+        return self._describe_other_basis(other)
+
+    def _describe_other_basis(self, other: "Score") -> str:
+        for is_said, what in (
+            (bool(self.basis) == bool(other.basis), "which works it was measured on"),
+            (bool(self.settings) == bool(other.settings), "with which settings it was measured"),
+        ):
+            if not is_said:
+                return f"only one of both says {what}"
         if self.basis != other.basis:
-            bases = [score.basis or "not recorded" for score in (self, other)]
-            return f"it was measured on other held-out works, or in another size ({bases[0]}, not {bases[1]})"
+            return f"it was measured on other held-out works, or in another size ({self.basis}, not {other.basis})"
         if self.settings != other.settings:
-            settings = [score.settings or "not recorded" for score in (self, other)]
-            return f"it was measured with other settings ({settings[0]}, not {settings[1]})"
+            return f"it was measured with other settings ({self.settings}, not {other.settings})"
         return ""
 
     def with_interval(self, interval: Interval | None) -> Self:

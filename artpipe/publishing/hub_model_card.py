@@ -11,7 +11,6 @@ from typing import Any
 from artpipe.artifacts.report import Score
 from artpipe.artifacts.training_cost import estimate_cost
 from artpipe.contracts.plugin_info import model_info
-from artpipe.language.sentences import load_sentences
 from artpipe.publishing import model_card_parts as parts
 from artpipe.publishing.card_artifacts import ModelArtifacts
 from artpipe.publishing.card_tables import describe_works, list_hub_licences, preprocessing_table, tally_table
@@ -39,7 +38,7 @@ _CARD = """\
 # {{ name }}
 
 {{ title }}, trained with artpipe on {{ dataset_title }}. \
-The grade of its evaluation: **{{ verdict.grade }}**. {{ verdict_sentence }}
+The grade of its evaluation: **{{ verdict.grade }}**. {{ verdict | sentence }}
 
 ## Model Details
 
@@ -146,7 +145,7 @@ different extractors, sizes, works or numbers of samples are not to be compared:
 
 #### Summary
 
-**{{ verdict.grade }}**: {{ verdict_sentence }} {{ verdict_number }}
+**{{ verdict.grade }}**: {{ verdict | sentence }} {{ verdict_number }}
 
 {% for finding in findings %}
 - {{ finding.grade }}: {{ finding | sentence }}
@@ -223,7 +222,6 @@ def _result_fields(model: ModelArtifacts, score: Score) -> dict[str, Any]:
 
 def _render_sections(model: ModelArtifacts) -> str:
     report, run, dataset, task = model.report, model.run, model.dataset, parts.model_task(model)
-    sentences = load_sentences()
     verdict, cost = report.verdict, estimate_cost(run, model.energy)
     return render_markdown(
         _CARD,
@@ -256,7 +254,6 @@ def _render_sections(model: ModelArtifacts) -> str:
         scores=parts.score_table(model),
         champion_scores=model.champion_scores,
         verdict=verdict,
-        verdict_sentence=sentences(verdict),
         verdict_number=parts.describe_number(verdict, report.kind),
         findings=[finding for finding in report.findings if finding != verdict],
         versions=", ".join(f"{name} {version}" for name, version in run.versions.items()),

@@ -60,18 +60,19 @@ PAGE = """<!doctype html>
 {% endif %}
 <section class="part"><div class="read columns">
 <div><h2>{{ _("Scores") }}</h2>
-<p class="aside">{{ _("The difference is the second minus the first; in brackets what it may be, 95 times in 100. Where that holds zero, nothing is said. Scores of different extractors, sizes, works or numbers of samples are not compared.") }}</p></div>
+<p class="aside">{{ _("The difference is the second minus the first; in brackets what it may be, 95 times in 100. Where that holds zero, no difference is shown. Scores of different extractors, sizes, works or numbers of samples are not compared.") }}</p></div>
 <div class="wide"><table class="scores compared">
-<thead><tr><th scope="col">{{ _("Measure") }}</th><th scope="col" class="figure"><bdi>{{ first.label }}</bdi></th><th scope="col" class="figure"><bdi>{{ second.label }}</bdi></th><th scope="col" class="figure">{{ _("Difference") }}</th></tr></thead>
+<thead><tr><th scope="col">{{ _("Measure") }}</th><th scope="col" class="figure"><bdi>{{ first.label }}</bdi></th><th scope="col" class="figure"><bdi>{{ second.label }}</bdi></th><th scope="col" class="figure">{{ _("Real works") }}</th><th scope="col" class="figure">{{ _("Difference") }}</th></tr></thead>
 <tbody>
 {% for pair in scores %}
 <tr><td><bdi><strong>{{ pair.name | plain }}</strong></bdi>{% if pair.better != "neither" %} <span class="caps">{{ _("lower is better") if pair.better == "lower" else _("higher is better") }}</span>{% endif %}
 {% if pair.refusal %}<span class="quiet">{{ pair.refusal | sentence }}</span>{% endif %}</td>
-{% for score in (pair.first, pair.second) %}<td class="figure">{% if score %}{{ score.value | number }}{% if score.interval %} <span class="quiet">[{{ score.interval.low | number }}, {{ score.interval.high | number }}]</span>{% endif %}{% endif %}</td>
+{% for score in (pair.first, pair.second) %}<td class="figure">{% if score %}{{ score.value | number }}{% if score.interval %}{% set ends = score.interval | ends %} <span class="quiet">[{{ ends[0] }}, {{ ends[1] }}]</span>{% endif %}{% endif %}</td>
 {% endfor %}
+<td class="figure">{% for value in pair.real_works %}{{ value | number }}{% if not loop.last %} / {% endif %}{% endfor %}</td>
 <td class="figure{% if pair.outcome == 'better' %} gain{% elif pair.outcome == 'worse' %} loss{% endif %}">
 {% if pair.refusal %}<span class="quiet">{{ _("not compared") }}</span>{% elif pair.low is none %}{{ pair.difference | number }} <span class="quiet">{{ _("no interval") }}</span>
-{% else %}{{ pair.difference | number }} <span class="quiet">[{{ pair.low | number(2) }}, {{ pair.high | number(2) }}]</span>{% if pair.outcome == "better" %} {{ _("better") }}{% elif pair.outcome == "worse" %} {{ _("worse") }}{% endif %}{% endif %}</td></tr>
+{% else %}{% set ends = pair.interval | ends %}{{ pair.difference | number }} <span class="quiet">[{{ ends[0] }}, {{ ends[1] }}]</span>{% if pair.outcome %} {{ {"better": _("better"), "worse": _("worse"), "unclear": _("no difference shown")}[pair.outcome] }}{% endif %}{% endif %}</td></tr>
 {% endfor %}
 </tbody></table></div>
 </div></section>
@@ -80,7 +81,7 @@ PAGE = """<!doctype html>
 <div class="wide"><table class="scores compared">
 <thead><tr><th scope="col">{{ _("Measure") }}</th><th scope="col" class="figure"><bdi>{{ first.label }}</bdi></th><th scope="col" class="figure"><bdi>{{ second.label }}</bdi></th></tr></thead>
 <tbody>{% for name, ours, theirs in costs %}
-<tr><td>{{ {"core_seconds": _("Core time"), "peak_memory_gib": _("Peak memory"), "energy_wh": _("Energy, estimated")}[name] }}</td>{% for value in (ours, theirs) %}<td class="figure">{% if value is none %}\u2013{% elif name == "core_seconds" %}{{ value | duration }}{% else %}{{ value | number }} {{ "Wh" if name == "energy_wh" else "GiB" }}{% endif %}</td>{% endfor %}</tr>
+<tr><td>{{ {"steps": _("Steps"), "core_seconds": _("Core time"), "peak_memory_gib": _("Peak memory"), "energy_wh": _("Energy, estimated")}[name] }}</td>{% for value in (ours, theirs) %}<td class="figure">{% if value is none %}\u2013{% elif name == "core_seconds" %}{{ value | duration }}{% else %}{{ value | number }} {{ {"energy_wh": "Wh", "peak_memory_gib": "GiB"}[name] | default("", true) }}{% endif %}</td>{% endfor %}</tr>
 {% endfor %}</tbody></table></div>
 </div></section>
 <section class="part"><div class="read columns">

@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from markupsafe import Markup, escape
 
@@ -54,7 +55,7 @@ class Translator:
         """Return a message by count."""
         return self.translate(singular if n == 1 else plural)
 
-    def filters(self) -> dict[str, Callable[..., str]]:
+    def filters(self) -> dict[str, Callable[..., Any]]:
         """Return the filters of templates.
 
         They format numbers, times and names, and translate messages.
@@ -70,7 +71,7 @@ class Translator:
             "web_address": web_address,
             "moment": format_moment,
         }
-        spoken: dict[str, Callable[..., str]] = {
+        spoken: dict[str, Callable[..., Any]] = {
             "number": format_number,
             "ends": format_ends,
             "duration": format_duration,

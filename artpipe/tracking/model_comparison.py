@@ -11,7 +11,8 @@ from artpipe.config.differences import list_differences
 from artpipe.config.params import load_params
 from artpipe.errors import UserError
 from artpipe.language.sentences import make_sentence
-from artpipe.site.translation import format_number
+from artpipe.numerics.intervals import Interval
+from artpipe.site.translation import format_ends, format_number
 from artpipe.system.atomic_files import write_bytes
 from artpipe.system.hashing import sha256_bytes
 from artpipe.system.output_file import PAGE, check_output
@@ -110,6 +111,7 @@ def _describe_comparison(comparison: Comparison) -> dict[str, Any]:
             {
                 **pair.model_dump(mode="json"),
                 "outcome": pair.outcome,
+                "real_works": pair.real_works,
                 "why_not": make_sentence(pair.refusal) if pair.refusal else None,
             }
             for pair in comparison.scores
@@ -132,8 +134,8 @@ def _format_text(comparison: Comparison) -> str:
     lines += ["", "cost of the training (energy is an estimate: docs/cost.md)"]
     costs = [(name, *map(_format_cost, values)) for name, *values in list_costs(comparison)]
     lines += _align([("", first, second), *costs])
-    lines += ["", "scores (second minus first, with its 95 % interval)"]
-    lines += _align([("", first, second, "difference"), *map(_format_pair, comparison.scores)])
+    lines += ["", "scores, with 95 % intervals; the difference is the second minus the first"]
+    lines += _align([("", first, second, "real works", "difference"), *map(_format_pair, comparison.scores)])
     texts = [
         (pair, works) for pair in comparison.samples if (works := [work.text for work in pair if work and work.text])
     ]
@@ -152,10 +154,17 @@ def _format_text(comparison: Comparison) -> str:
 
 
 def list_costs(comparison: Comparison) -> Iterator[tuple[str, float | None, float | None]]:
-    """Yield core-seconds, peak memory and energy of both; None: not recorded."""
+    """Yield steps, core-seconds, memory and energy of both; None: not recorded."""
+    first, second = (_find_steps(model) for model in comparison[:2])
+    yield "steps", first, second
     for name in ("core_seconds", "peak_memory_gib", "energy_wh"):
         first, second = (model.cost and getattr(model.cost, name) for model in comparison[:2])
         yield name, first, second
+
+
+def _find_steps(model: ComparedModel) -> float | None:
+    """Return after how many steps the weights were taken that were measured."""
+    return next((score.value for score in model.measured.report.scores if score.is_training_record), None)
 
 
 def write_page(comparison: Comparison, path: Path) -> str:
@@ -232,18 +241,25 @@ def _describe_verdict(verdict: Finding) -> str:
 
 def _format_pair(pair: ScorePair) -> tuple[str, ...]:
     values = [_format_score(score) if score else "-" for score in (pair.first, pair.second)]
+    values.append(" / ".join(map(_format_plain, pair.real_works)) or "-")
     if pair.refusal:
         return (pair.name, *values, f"not compared: {make_sentence(pair.refusal)}")
-    if pair.low is None or pair.high is None:
+    if pair.interval is None:
         return (pair.name, *values, f"{_format_signed(pair.difference)} (no interval)")
-    interval = f"[{_format_signed(pair.low)}, {_format_signed(pair.high)}]"
+    interval = _format_ends(pair.interval, signed=True)
     return (pair.name, *values, f"{_format_signed(pair.difference)} {interval} {_MARKS[pair.outcome]}")
 
 
 def _format_score(score: Score) -> str:
     interval = score.interval
     text = _format_plain(score.value)
-    return text if interval is None else f"{text} [{_format_plain(interval.low)}, {_format_plain(interval.high)}]"
+    return text if interval is None else f"{text} {_format_ends(interval)}"
+
+
+def _format_ends(interval: Interval, *, signed: bool = False) -> str:
+    signs = ["+" if signed and end > 0 else "" for end in interval]
+    low, high = (f"{sign}{end}" for sign, end in zip(signs, format_ends(interval), strict=True))
+    return f"[{low}, {high}]".replace("\u2212", "-")
 
 
 def _format_signed(value: float | None) -> str:

@@ -33,13 +33,29 @@ class ScorePair(Frozen):
     refusal: Message | None = None
 
     @property
+    def interval(self) -> Interval | None:
+        """Return the 95 % interval of the difference, None where there is none."""
+        return None if self.low is None or self.high is None else Interval(self.low, self.high)
+
+    @property
     def outcome(self) -> str:
-        """Return what the second is: "better", "worse", "unclear", or nothing."""
-        if self.low is None or self.high is None or self.better == "neither":
+        """Return what the second is: "better", "worse", "unclear", or nothing.
+
+        Unclear is a difference whose interval holds zero; a difference of what is neither good nor bad is nothing.
+        """
+        if self.low is None or self.high is None:
             return ""
         if self.low <= 0 <= self.high:
             return "unclear"
+        if self.better == "neither":
+            return ""
         return "better" if (self.low > 0) == (self.better == "higher") else "worse"
+
+    @property
+    def real_works(self) -> list[float]:
+        """Return the same measure of real works; two where that of both models differs."""
+        measured = (score.real for score in (self.first, self.second) if score)
+        return list(dict.fromkeys(value for value in measured if value is not None))
 
 
 def estimate_difference(first: Score, second: Score) -> Interval | None:
@@ -56,10 +72,11 @@ def estimate_difference(first: Score, second: Score) -> Interval | None:
 def compare_scores(first: Measured, second: Measured) -> Iterator[ScorePair]:
     """Yield every score that one of two models has, the first's in their order.
 
-    What is measured of real works alone is no score of a model and left out.
+    What is measured of real works alone, and what a training did, are no scores of a model and left out.
     """
     ours, theirs = (
-        {score.name: score for score in one.report.scores if not score.is_anchor} for one in (first, second)
+        {score.name: score for score in one.report.scores if not (score.is_anchor or score.is_training_record)}
+        for one in (first, second)
     )
     for name in dict.fromkeys((*ours, *theirs)):
         yield _compare(first, second, name, ours.get(name), theirs.get(name))
@@ -92,6 +109,9 @@ def find_refusal(first: Measured, second: Measured, ours: Score, theirs: Score) 
 
 
 def _find_refusals(first: Measured, second: Measured, ours: Score, theirs: Score) -> Iterator[Message]:
+    datasets = [one.report.dataset for one in (first, second)]
+    if datasets[0] != datasets[1]:
+        yield Message(code="scores_of_other_datasets", values={"first": datasets[0], "second": datasets[1]})
     sizes = [_format_size(one.spec) for one in (first, second)]
     if sizes[0] != sizes[1]:
         yield Message(code="scores_of_other_sizes", values={"first": sizes[0], "second": sizes[1]})
@@ -101,13 +121,25 @@ def _find_refusals(first: Measured, second: Measured, ours: Score, theirs: Score
     if first.report.shards != second.report.shards:
         names = [f"{one.report.dataset} {_shorten(one.report.shards)}" for one in (first, second)]
         yield Message(code="scores_of_other_works", values={"first": names[0], "second": names[1]})
-    if ours.basis and theirs.basis and ours.basis != theirs.basis:
+    labels = first.label, second.label
+    if owner := _find_silent(labels, ours.basis, theirs.basis):
+        yield Message(code="score_without_works", values={"model": owner})
+    if ours.basis != theirs.basis:
         names = [_shorten(score.basis) for score in (ours, theirs)]
         yield Message(code="scores_of_other_works", values={"first": names[0], "second": names[1]})
     if ours.n != theirs.n:
         yield Message(code="scores_of_other_counts", values={"first": ours.n, "second": theirs.n})
-    if ours.settings and theirs.settings and ours.settings != theirs.settings:
+    if owner := _find_silent(labels, ours.settings, theirs.settings):
+        yield Message(code="score_without_settings", values={"model": owner})
+    if ours.settings != theirs.settings:
         yield Message(code="scores_of_other_settings", values={"first": ours.settings, "second": theirs.settings})
+
+
+def _find_silent(labels: tuple[str, str], first: str, second: str) -> str:
+    """Return which of two models says nothing where the other does, empty where none."""
+    if bool(first) == bool(second):
+        return ""
+    return labels[1] if first else labels[0]
 
 
 def _format_size(spec: Spec) -> str:

@@ -26,9 +26,9 @@ def kid(value: float, spread: float | None = 0.01, **more) -> Score:
     return Score(value=value, spread=spread, **told)
 
 
-def measured(label: str, *scores: Score, shards: str = "d" * 64, spec: Spec = SPEC) -> Measured:
+def measured(label: str, *scores: Score, shards: str = "d" * 64, spec: Spec = SPEC, dataset: str = "d") -> Measured:
     report = ReportCard(
-        model=label, kind="gan", dataset="d", checkpoint="c", shards=shards, feature_extractor=None, verdict=FINDING,
+        model=label, kind="gan", dataset=dataset, checkpoint="c", shards=shards, feature_extractor=None, verdict=FINDING,
         findings=(), scores=scores, exhibits=(),
     )  # fmt: skip
     return Measured(label, report, spec)
@@ -67,8 +67,11 @@ def test_the_order_of_two_models_does_not_matter(value, other, spread, other_spr
         (measured("b", kid(1.0), spec=SPEC.model_copy(update={"width": 16})), "other sizes: 8×8×1 and 16×8×1"),
         (measured("b", kid(1.0), shards="e" * 64), "other works: d dddddddd and d eeeeeeee"),
         (measured("b", kid(1.0, basis="f" * 16)), "other works: eeeeeeee and ffffffff"),
-        (measured("b", kid(1.0, settings="samples=9")), "other settings: samples=8 and samples=9"),
-        (measured("b", kid(1.0, n=1_000)), "other numbers of samples: 100 and 1,000"),
+        (measured("b", kid(1.0, basis="e" * 16, settings="samples=9")), "other settings: samples=8 and samples=9"),
+        (measured("b", kid(1.0, basis="e" * 16, settings="samples=8", n=1_000)), "other numbers of samples: 100 and 1,000"),
+        (measured("b", kid(1.0, settings="samples=8")), "b has it from before scores said which works"),
+        (measured("b", kid(1.0, basis="e" * 16)), "b has it from before scores said with which settings"),
+        (measured("b", kid(1.0), dataset="e", spec=SPEC.model_copy(update={"width": 16})), "other datasets: d and e"),
         (measured("b"), "Only a has this score"),
     ],
 )  # fmt: skip
@@ -81,10 +84,21 @@ def test_what_does_not_compare_says_why(second, sentence):
 
 
 def test_what_is_measured_of_real_works_alone_is_no_score_of_a_model():
-    """An anchor is left out, whatever it is called."""
+    """An anchor is left out, whatever it is called, and so are the steps of a training; it stands beside the scores."""
     anchor = kid(1.0).model_copy(update={"name": "kid_real", "is_anchor": True})
-    pairs = compare_scores(*(measured(name, kid(1.0), anchor) for name in "ab"))
-    assert [pair.name for pair in pairs] == ["kid"]
+    steps = kid(900.0).model_copy(update={"name": "steps"})
+    (pair,) = compare_scores(*(measured(name, kid(1.0, real=0.5), anchor, steps) for name in "ab"))
+    assert (pair.name, pair.real_works) == ("kid", [0.5])
+    (pair,) = compare_scores(measured("a", kid(1.0, real=0.5)), measured("b", kid(1.0, real=0.25)))
+    assert pair.real_works == [0.5, 0.25]
+
+
+def test_a_difference_that_may_be_none_is_told_of_every_score():
+    """Also of one that is neither good nor bad; where that leaves zero, it is a difference without a word."""
+    (pair,) = compare_scores(*(measured(name, kid(1.0, better="neither")) for name in "ab"))
+    assert pair.outcome == "unclear"
+    (pair,) = compare_scores(measured("a", kid(1.0, better="neither")), measured("b", kid(9.0, better="neither")))
+    assert pair.outcome == ""
 
 
 @pytest.fixture(scope="module")
@@ -100,11 +114,13 @@ def test_two_models_are_put_side_by_side(made, monkeypatch, artpipe, tmp_path):
     assert code == 0
     assert re.search(r"latent_dim +2 +3", out)
     assert re.search(
-        r"kid +0\.300 \[0\.280, 0\.320\] +0\.200 \[0\.180, 0\.220\] +-0\.100 \[-0\.128, -0\.0723\] better", out
+        r"kid +0\.300 \[0\.280, 0\.320\] +0\.200 \[0\.180, 0\.220\] +- +-0\.100 \[-0\.128, -0\.072\] better", out
     )
     assert "small: vae on shapes; " in out
     assert "not compared: Measured on other numbers of samples: 9 and 10." in out
-    assert re.search(r"core_seconds +600 +900\n +peak_memory_gib +1 +1\n +energy_wh +2\.10 +3\.10\n", out)
+    assert re.search(
+        r"steps +- +-\n +core_seconds +600 +900\n +peak_memory_gib +1 +1\n +energy_wh +2\.10 +3\.10\n", out
+    )
     page = (tmp_path / "beside.html").read_text()
     assert page.index("2.10 Wh") < page.index("3.10 Wh")
     assert page.count("<img") == 6
@@ -119,7 +135,7 @@ def test_two_models_are_put_side_by_side(made, monkeypatch, artpipe, tmp_path):
         for names in (("small", "large"), ("large", "small"))
     )
     assert {row["name"] for row in told["parameters"]} == {"latent_dim"}
-    assert told["cost"][2] == {"name": "energy_wh", "first": pytest.approx(2.1), "second": pytest.approx(3.1)}
+    assert told["cost"][3] == {"name": "energy_wh", "first": pytest.approx(2.1), "second": pytest.approx(3.1)}
     assert [row["seed"] for row in told["samples"]] == [1, 2]
     assert all(row["first"] == other["second"] for row, other in zip(told["samples"], turned["samples"], strict=True))
 

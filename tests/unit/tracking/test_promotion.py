@@ -42,7 +42,7 @@ stages:
 
 
 def kid(value: float, spread: float | None = 0.01, feature_extractor: str | None = "r1", **more) -> Score:
-    told = {"name": "kid", "better": "lower", "decides": True, **more}
+    told = {"name": "kid", "better": "lower", "decides": True, "basis": "b1", **more}
     return Score(value=value, spread=spread, extractor=feature_extractor, explanation="How far.", **{"n": 100, **told})
 
 
@@ -186,6 +186,8 @@ def test_a_better_one_takes_its_place(project, artpipe):
         (kid(0.05, feature_extractor="r2"), "d", "another feature extractor"),
         (kid(0.05, spread=None), "d", "no interval"),
         (kid(0.05, n=200), "d", "another number of works (200, not 100)"),
+        (kid(0.05, basis=""), "d", "only one of both says which works"),
+        (kid(0.05, settings="samples=9"), "d", "only one of both says with which settings"),
         (kid(0.05, basis="b2"), "d", "other held-out works, or in another size (b2, not b1)"),
         (kid(0.05, low=0.04, high=0.099), "d", "the difference is"),
         (None, "d", "no number decides"),
@@ -195,7 +197,7 @@ def test_a_better_one_takes_its_place(project, artpipe):
 )
 def test_only_like_is_compared_with_like(challenger, shards, why):
     """The same measure on the same feature extractor and data, and a difference that is no luck."""
-    theirs = kid(0.1, better=challenger.better if challenger else "lower", basis="b1")
+    theirs = kid(0.1, better=challenger.better if challenger else "lower")
     champion = Champion(model="m", run_id="r", checkpoint="c", report="p", shards="d", score=theirs, dvc={})
     said = find_objection(challenger, shards, champion)
     assert why in said if why else said == ""
