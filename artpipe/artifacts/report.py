@@ -265,7 +265,7 @@ class ReportCard(ParameterCard):
 
         The one that decides, that of the verdict, else the first headline, or the first that can be better or worse.
         """
-        own = [score for score in self.scores if not score.is_anchor]
+        own = [score for score in self.scores if not (score.is_anchor or score.is_training_record)]
         first = [score for score in own if score.decides][:1]
         second = [score for score in own if score.name == self.verdict.score]
         rest = sorted(

@@ -19,12 +19,10 @@ from artpipe.contracts.metric import Evidence
 from artpipe.evaluation.saved_exhibits import make_exhibits
 from artpipe.numerics.pixels import to_bytes
 from artpipe.system.atomic_files import write_bytes, write_folder, write_json, write_text
-from artpipe.system.hashing import sha256_bytes
 from artpipe.training.exhibit_files import compose_grid, encode_png, make_thumbnail
 
 _SHEET_EXHIBITS = 8  # works of a kind that paints no samples of its own; each is large
 _DIGITS = 4  # that a table in a terminal shows of a score
-_KEY_DIGITS = 6  # that tell two comparisons apart in a table
 _MINIMUM_SIDE, _MAXIMUM_SIDE = 64, 160  # pixels of their longer side
 
 
@@ -41,28 +39,23 @@ def write_comparison(report: ReportCard, evidence: Evidence) -> None:
             write_bytes(folder / "sheet.png", encode_png(picture))
 
 
-def summarise_report(report: ReportCard, metrics: Iterable[str]) -> dict[str, str | float]:
-    """Return grade and two scores by names that all models share.
+def summarise_report(report: ReportCard, metrics: Iterable[str]) -> dict[str, str | dict[str, float]]:
+    """Return grade and the two scores that say most, each below its comparison key.
 
-    So `dvc metrics show` is a table of as many columns whatever the models are. `measured` names the scores and `key` is
-    a hash of their comparison keys: where either differs, so does what was measured, and a difference means nothing.
+    DVC subtracts what has the same name (`kid.1f0c2a9e`) and never asks what it was measured on: with another feature extractor,
+    size, split or number of samples one name is removed and another added, and there is no difference.
     """
     scores = report.choose_scores(select_headline_scores(report, metrics).keys())
-    summary: dict[str, str | float] = {"grade": report.verdict.grade}
+    summary: dict[str, str | dict[str, float]] = {"grade": report.verdict.grade}
     if report.verdict.fault:
         summary["fault"] = report.verdict.fault
-    summary |= {
-        name: float(f"{score.value:.{_DIGITS}g}") for name, score in zip(("score", "second"), scores, strict=False)
-    }
-    keys = sha256_bytes("".join(score.comparison_key for score in scores).encode())[:_KEY_DIGITS]
-    return {**summary, "measured": ", ".join(score.name for score in scores), "key": keys}
+    return summary | {score.name: {score.comparison_key: float(f"{score.value:.{_DIGITS}g}")} for score in scores}
 
 
 def select_headline_scores(report: ReportCard, metrics: Iterable[str]) -> dict[str, str | dict[str, float]]:
     """Return grade, fault and the scores that their metrics call headlines.
 
-    Each score stands below its comparison key, so DVC, which compares what has the same name (`kid.1f0c2a9e`), never
-    compares scores of other extractors, sizes, works or numbers of samples.
+    Each score stands below its comparison key, as in `summarise_report`.
     """
     patterns = [pattern for name in metrics for pattern in plugins.load_plugin("metrics", name).headline]
     scores = {
