@@ -32,6 +32,7 @@ from artpipe.errors import ArtpipeError
 from artpipe.language.sentences import make_sentence
 from artpipe.orchestration.reporting import console
 from artpipe.orchestration.scheduling.dvc_graph import PARAMS_SECTIONS, Stage
+from artpipe.storage.prefect_traces import make_prefect_key, make_sheet_key
 from artpipe.system.terminal import escape_markdown
 from artpipe.tracking.run_columns import GALLERY_URL
 
@@ -61,7 +62,7 @@ class ProgressArtifact:
         self._updated_at = time.monotonic()
         with _log_failures():
             if self._artifact is None:
-                key = f"progress-{_make_key(self._name)}"
+                key = f"progress-{make_prefect_key(self._name)}"
                 self._artifact = cast("UUID", create_progress_artifact(100.0 * step / steps, key, self._name))
             else:
                 update_progress_artifact(self._artifact, 100.0 * step / steps)
@@ -76,7 +77,7 @@ def publish_works(stage: str) -> None:
         card, _hash = load_report(paths.report(model))
         pictures = [paths.report(model) / work.file for work in card.exhibits if work.kind == "image"]
         if pictures:
-            create_image_artifact(_make_contact_sheet(pictures), f"works-{_make_key(model)}", _describe(card))
+            create_image_artifact(_make_contact_sheet(pictures), make_sheet_key(model), _describe(card))
 
 
 def publish_summary(undone: Collection[str] = ()) -> None:
@@ -202,8 +203,3 @@ def _make_contact_sheet(pictures: Sequence[Path]) -> str:
     data = io.BytesIO()
     sheet.save(data, "WEBP", quality=80)
     return f"data:image/webp;base64,{base64.b64encode(data.getvalue()).decode()}"
-
-
-def _make_key(name: str) -> str:
-    """Return a key that Prefect allows: small letters, digits, dashes."""
-    return re.sub(r"[^a-z0-9]+", "-", name.lower())

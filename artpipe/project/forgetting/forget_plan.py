@@ -36,6 +36,13 @@ class ForgetPlan(Frozen):
         """Return the paths of all outputs that may have something of the works."""
         return list_outputs(tuple(self.keys), self.models)
 
+    @property
+    def stages(self) -> list[str]:
+        """Return the stages that made them, and that of the gallery."""
+        stages = [f"{verb}@{name}" for verb in ("ingest", "preprocess") for name in self.keys]
+        stages += [f"{verb}@{name}" for verb in ("train", "evaluate") for name in self.models]
+        return [*stages, paths.LAST_STAGE]
+
 
 def list_outputs(datasets: tuple[str, ...], models: tuple[str, ...]) -> list[str]:
     """Return the paths of all outputs of datasets and models, and of the gallery."""

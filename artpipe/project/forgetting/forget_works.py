@@ -23,6 +23,7 @@ from artpipe.project.forgetting.source_removal import remove_from_source
 from artpipe.project.params_file import PARAMS, write_params
 from artpipe.project.tracked_files import remove_quietly
 from artpipe.storage.dvc_lock import hold_dvc_lock
+from artpipe.storage.prefect_traces import delete_prefect_traces, make_sheet_key
 from artpipe.storage.withdrawn_outputs import drop_stages, free_versions
 from artpipe.system.atomic_files import remove_path
 from artpipe.system.locks import hold_lock
@@ -35,6 +36,8 @@ _LEFT_IN_STATE = (
     *("compared", "credentials/files", "credentials/samples", "critique", "damaged", "encoded", "features", "mending"),
     "preview",
 )
+
+_PREFECT_ELSEWHERE = ("PREFECT_API_URL", "PREFECT_API_DATABASE_CONNECTION_URL")  # where they are set
 
 
 def carry_out(plan: ForgetPlan) -> list[str]:
@@ -55,6 +58,7 @@ def carry_out(plan: ForgetPlan) -> list[str]:
         with hold_dvc_lock(Path(), doing="forgetting"):
             notes += _remove_outputs(plan)
         _rebuild_gallery()
+        notes += _delete_from_prefect(plan)
         _delete_pictures(plan.models)
         remove_path(PLAN_FILE)
     return notes
@@ -163,9 +167,7 @@ def _remove_outputs(plan: ForgetPlan) -> Iterator[str]:
     """Remove what the stages made of the datasets and models, in DVC's cache too."""
     for path in _find_outputs(plan):
         remove_quietly(path)
-    stages = [f"{verb}@{name}" for verb in ("ingest", "preprocess") for name in plan.keys]
-    stages += [f"{verb}@{name}" for verb in ("train", "evaluate") for name in plan.models]
-    drop_stages(Path(), {*stages, paths.LAST_STAGE})
+    drop_stages(Path(), plan.stages)
     _remove_champions(plan.champions)
     if not free_versions(Path(), plan.versions):
         yield "DVC's cache lies outside this project and was left alone: `dvc gc --projects` knows who needs what"
@@ -206,6 +208,18 @@ def _rebuild_gallery() -> None:
     from artpipe.gallery import build_gallery
 
     build_gallery()
+
+
+def _delete_from_prefect(plan: ForgetPlan) -> Iterator[str]:
+    """Delete contact sheets and logs in Prefect's database; say where others may be.
+
+    Raises:
+        ArtpipeError: the database cannot be changed.
+    """
+    delete_prefect_traces(plan.models, plan.stages)
+    if plan.models and any(os.environ.get(name) for name in _PREFECT_ELSEWHERE):
+        keys = ", ".join(map(make_sheet_key, plan.models))
+        yield f"a Prefect server whose database is not .state/prefect keeps its contact sheets: `prefect artifact delete KEY` there, of {keys}"
 
 
 def _delete_pictures(models: tuple[str, ...]) -> None:

@@ -7,7 +7,6 @@ from PIL import Image
 
 from artpipe.orchestration.reporting.prefect_artifacts import (
     _make_contact_sheet,
-    _make_key,
     make_run_name,
     summarise_durations,
 )
@@ -54,8 +53,3 @@ def test_durations_are_summed_by_kind_of_stage():
         {"stage": "train", "count": 2, "seconds": 5.0, "longest": "train@b", "its seconds": 3.0},
         {"stage": "gallery", "count": 1, "seconds": 4.0, "longest": "gallery", "its seconds": 4.0},
     ]
-
-
-def test_keys_are_what_prefect_allows():
-    """Small letters, digits and dashes."""
-    assert _make_key("train@digits-gan") == "train-digits-gan"
