@@ -20,11 +20,11 @@ from artpipe.tracking.mlflow_models import Form, choose_form, log_model
 from artpipe.tracking.mlflow_store import REPORT, MlflowStore
 
 CHAMPION = "champion"
-_CHECKPOINT, _ORIGIN = "artpipe.checkpoint", "artpipe.origin"
+_CHECKPOINT, ORIGIN = "artpipe.checkpoint", "artpipe.origin"
 # Each was a tag of its own once.
 _FORMER_TAGS = {f"artpipe.{name}" for name in ("run_id", "model", "data", "basis", "feature_extractor")}
 _DVC = "dvc:///"
-_ABOUT = "Every checkpoint whose evaluation is fair or good."
+ABOUT = "Every checkpoint whose evaluation is fair or good."
 
 
 class VersionCandidate(NamedTuple):
@@ -85,7 +85,7 @@ def _rename_former_models(store: MlflowStore) -> None:
     """Rename artpipe's own models from DATASET.KIND, as they were once called."""
     models = list(store.client.search_registered_models())
     names = {model.name for model in models}
-    own = {model.name for model in models if model.description == _ABOUT}  # a shared server has other people's too
+    own = {model.name for model in models if model.description == ABOUT}  # a shared server has other people's too
     for name in sorted(own):
         dataset, dot, kind = name.rpartition(".")
         if dot and f"{dataset}-{kind}" not in names:
@@ -96,7 +96,7 @@ def _rename_former_models(store: MlflowStore) -> None:
 
 def _create_model(store: MlflowStore, candidate: VersionCandidate) -> None:
     tags = {"dataset": candidate.dataset, "kind": candidate.kind}
-    store.client.create_registered_model(candidate.name, tags=tags, description=_ABOUT)
+    store.client.create_registered_model(candidate.name, tags=tags, description=ABOUT)
 
 
 def _find_evaluated(root: Path) -> Iterator[VersionCandidate]:
@@ -217,7 +217,7 @@ def _make_tags(candidate: VersionCandidate) -> dict[str, str]:
         interval = [float(f"{end:.4g}") for end in score.interval] if score.interval else None
         origin |= {"n": score.n, "interval": interval, "comparison_key": score.comparison_key}
         origin |= {"basis": score.basis or None, "feature_extractor": score.extractor}
-    return {**tags, _CHECKPOINT: candidate.checkpoint, REPORT: candidate.report, _ORIGIN: json.dumps(origin)}
+    return {**tags, _CHECKPOINT: candidate.checkpoint, REPORT: candidate.report, ORIGIN: json.dumps(origin)}
 
 
 def _update_alias(

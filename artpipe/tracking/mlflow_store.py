@@ -9,7 +9,7 @@ import os
 import re
 import time
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -185,6 +185,11 @@ class MlflowStore:
             if self._artifacts:
                 update_locations(self._folder)  # the project may have been moved or copied
 
+    @property
+    def artifacts(self) -> Path | None:
+        """Return the folder of the artifacts; None where a server keeps them."""
+        return self._folder / "artifacts" if self._artifacts else None
+
     def note_hashes(self) -> None:
         """Record the hashes of our own store, for `artpipe verify`."""
         if self._artifacts:
@@ -209,23 +214,15 @@ class MlflowStore:
         self.run_ids[run_id] = MlflowRunId(tracked_run.experiment, tracked_run.id)
         return tracked_run
 
-    def delete_pictures(self, models: Iterable[str]) -> int:
-        """Delete the pictures of every training of some models; return of how many.
-
-        Their numbers stay. Runs that a person deleted in MLflow count too: their files are still there.
-        """
-        from mlflow.entities import ViewType
+    def delete_files(self, address: str) -> int:
+        """Delete all files at an artifact address; return how many entries it had."""
         from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 
-        experiments = [one.experiment_id for one in self.client.search_experiments(view_type=ViewType.ALL)]
-        count = 0
-        for model in models:
-            condition = f"tags.`{PROJECT}` = '{self.project}' and tags.`{MODEL}` = '{model}'"
-            for run in self.client.search_runs(experiments, condition, run_view_type=ViewType.ALL, max_results=1000):
-                if self.client.list_artifacts(run.info.run_id, IMAGES):
-                    get_artifact_repository(run.info.artifact_uri).delete_artifacts(IMAGES)
-                    count += 1
-        return count
+        repository = get_artifact_repository(address)
+        entries = repository.list_artifacts()
+        for entry in entries:
+            repository.delete_artifacts(entry.path)
+        return len(entries)
 
     def find_run(self, run_id: str) -> TrackedRun | None:
         """Return the MLflow run of a training, if there is one."""
@@ -247,14 +244,32 @@ class MlflowStore:
             _params=set(run.data.params),
         )
 
-    def search_runs(self, condition: str) -> Iterator[Any]:
+    def search_runs(self, condition: str, *, even_deleted: bool = False) -> Iterator[Any]:
         """Yield the runs of all experiments that fulfil a condition."""
-        experiment_ids = [experiment.experiment_id for experiment in self.client.search_experiments()]
-        page = self.client.search_runs(experiment_ids, condition, max_results=_PAGE_RUNS)
-        yield from page
-        while page.token:
-            page = self.client.search_runs(experiment_ids, condition, max_results=_PAGE_RUNS, page_token=page.token)
+        from mlflow.entities import ViewType
+
+        ids = [experiment.experiment_id for experiment in self.search_experiments(even_deleted=even_deleted)]
+        view = ViewType.ALL if even_deleted else ViewType.ACTIVE_ONLY
+        search, options = self.client.search_runs, {"filter_string": condition, "run_view_type": view}
+        yield from self.search_pages(search, experiment_ids=ids, max_results=_PAGE_RUNS, **options)
+
+    def search_experiments(self, *, even_deleted: bool = False) -> Iterator[Any]:
+        """Yield all experiments."""
+        from mlflow.entities import ViewType
+
+        view = ViewType.ALL if even_deleted else ViewType.ACTIVE_ONLY
+        yield from self.search_pages(self.client.search_experiments, view_type=view)
+
+    @staticmethod
+    def search_pages(search: Callable[..., Any], **options: Any) -> Iterator[Any]:
+        """Yield what all pages of one of MLflow's searches have."""
+        token = None
+        while True:
+            page = search(**options, page_token=token)
             yield from page
+            token = page.token
+            if not token:
+                return
 
     def get_or_create_experiment(self, name: str) -> str:
         """Return the id of a dataset's experiment, which is shown as model training."""

@@ -59,7 +59,7 @@ def carry_out(plan: ForgetPlan) -> list[str]:
             notes += _remove_outputs(plan)
         _rebuild_gallery()
         notes += _delete_from_prefect(plan)
-        _delete_pictures(plan.models)
+        _delete_from_mlflow(plan)
         remove_path(PLAN_FILE)
     return notes
 
@@ -222,8 +222,8 @@ def _delete_from_prefect(plan: ForgetPlan) -> Iterator[str]:
         yield f"a Prefect server whose database is not .state/prefect keeps its contact sheets: `prefect artifact delete KEY` there, of {keys}"
 
 
-def _delete_pictures(models: tuple[str, ...]) -> None:
-    """Delete the pictures of the models' trainings in MLflow, where it has any.
+def _delete_from_mlflow(plan: ForgetPlan) -> None:
+    """Delete what MLflow has of the models' trainings but their numbers.
 
     Raises:
         ArtpipeError: it cannot be reached.
@@ -231,12 +231,13 @@ def _delete_pictures(models: tuple[str, ...]) -> None:
     has_store = os.environ.get("MLFLOW_TRACKING_URI") or (paths.STATE / "mlflow/mlflow.db").exists()
     if not has_store or find_spec("mlflow") is None:
         return
+    from artpipe.tracking.mlflow_removal import delete_learned
     from artpipe.tracking.mlflow_store import MlflowStore
     from artpipe.tracking.mlflow_sync import first_line
 
     try:
         store = MlflowStore()
-        if store.delete_pictures(models):
+        if delete_learned(store, plan.models, tuple(plan.keys)):
             store.note_hashes()
     except Exception as error:  # MLflow, its database and its network raise their own
         raise ArtpipeError(
