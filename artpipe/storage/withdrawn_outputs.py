@@ -1,7 +1,9 @@
-"""Free every version that DVC keeps of some outputs."""
+"""Free every version that DVC keeps of some outputs, and what nothing names."""
 
+import math
 import re
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import suppress
 from io import StringIO
 from pathlib import Path
 
@@ -9,10 +11,11 @@ from ruamel.yaml import YAML
 
 from artpipe.artifacts.paths import CHAMPIONS
 from artpipe.errors import ArtpipeError
-from artpipe.storage.dvc_cache import object_path, read_listing, read_outputs
+from artpipe.storage.dvc_cache import list_objects, object_md5, object_path, read_listing, read_outputs
 from artpipe.storage.dvc_config import dvc_cache_folder
 from artpipe.storage.gc import is_own_cache, merge_whole_folders, read_run_cache, remove_aside
-from artpipe.storage.reachable import find_reachable
+from artpipe.storage.reachable import Entry, find_reachable
+from artpipe.storage.removed_datasets import list_kept_hashes
 from artpipe.system.atomic_files import write_text
 from artpipe.system.git_command import NoRepositoryError, run_git
 
@@ -61,30 +64,50 @@ def drop_stages(root: Path, stages: Collection[str]) -> None:
         write_text(path, stream.getvalue())
 
 
-def free_versions(root: Path, versions: Collection[str]) -> bool:
-    """Remove versions of outputs from DVC's cache; return whether it was done.
+def free_versions(root: Path, versions: Collection[str]) -> str:
+    """Remove versions of outputs, and what nothing names, from DVC's cache.
 
-    They go whoever names them. What other outputs share with them stays. A cache outside of the project may serve others and is left alone.
+    Versions go whoever names them; what other outputs share with them stays. What no commit, run, experiment or dataset
+    names may be an earlier version of one of them, such as a gallery that was never committed: it goes too, as
+    `artpipe gc` would have it go.
+
+    Returns:
+        What was left and what to do about it; empty where all was done.
     """
     cache = dvc_cache_folder(root)
     if not is_own_cache(root, cache):
-        return False
+        return "DVC's cache lies outside this project and was left alone: `dvc gc --projects` knows who needs what"
     entries = list(read_run_cache(cache))
     current = {out.md5 for out in read_outputs(root)[0]}
     leaving = set(versions) - current
-    try:
-        reachable = find_reachable(root, entries).hashes
-    except ArtpipeError:  # no git: only the workspace names what is needed
-        reachable = frozenset(md5.removesuffix(".dir") for md5 in current)
-    kept = set(reachable) - {md5.removesuffix(".dir") for md5 in leaving}
+    needed, problem = _find_needed(root, entries, current)
+    kept = needed - {md5.removesuffix(".dir") for md5 in leaving}
     kept |= {md5 for name in kept for md5 in _read_members(cache, f"{name}.dir")}
     useless = {path for path, text in entries if leaving & set(_HASH.findall(text))}
     for path in merge_whole_folders(useless):
         remove_aside(path)
     members = {md5 for version in leaving for md5 in _read_members(cache, version)}
-    for md5 in (*leaving, *members - kept):  # listings first: none is left without its members
-        remove_aside(object_path(cache, md5))
-    return True
+    gone = {object_path(cache, md5) for md5 in leaving | members - kept}
+    if not problem:
+        gone |= {path for path in list_objects(cache) if object_md5(path).removesuffix(".dir") not in kept}
+    for path in sorted(
+        gone, key=lambda path: path.suffix != ".dir"
+    ):  # listings first: none is left without its members
+        remove_aside(path)
+    return problem and f"DVC's cache may hold versions that nothing names ({problem}): `artpipe gc --yes` frees them"
+
+
+def _find_needed(root: Path, entries: Collection[Entry], current: Collection[str]) -> tuple[set[str], str]:
+    """Return the MD5 that anything names, without a folder's suffix, and why they may not be all."""
+    named = {md5.removesuffix(".dir") for _, text in entries for md5 in _HASH.findall(text)}
+    named |= {md5.removesuffix(".dir") for md5 in current} | list_kept_hashes(root, math.inf)
+    try:
+        return named | find_reachable(root, entries, history=True).hashes, ""
+    except ArtpipeError as error:  # no git, or not all of its commits
+        problem = str(error)
+    with suppress(ArtpipeError):
+        named |= find_reachable(root, entries).hashes
+    return named, problem
 
 
 def _read_members(cache: Path, md5: str) -> Iterable[str]:

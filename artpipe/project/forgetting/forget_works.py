@@ -169,8 +169,8 @@ def _remove_outputs(plan: ForgetPlan) -> Iterator[str]:
         remove_quietly(path)
     drop_stages(Path(), plan.stages)
     _remove_champions(plan.champions)
-    if not free_versions(Path(), plan.versions):
-        yield "DVC's cache lies outside this project and was left alone: `dvc gc --projects` knows who needs what"
+    if note := free_versions(Path(), plan.versions):
+        yield note
 
 
 def _remove_champions(leaving: Mapping[str, tuple[str, ...]]) -> None:

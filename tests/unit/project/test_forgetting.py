@@ -189,6 +189,10 @@ def made(tmp_path_factory) -> tuple[Path, dict[str, bytes]]:
         ):
             Path(place).parent.mkdir(parents=True, exist_ok=True)
             Path(place).write_bytes(thumbnail)
+        former_page = Path("former-page.html")  # of a gallery that was never committed: nothing names its version
+        former_page.write_bytes(TITLE.encode() + thumbnail)
+        write_object(Path(".dvc/cache"), md5_file(former_page), former_page)
+        former_page.unlink()
         subprocess.run(["git", "add", "-A"], check=True)
         subprocess.run(["git", "commit", "-qm", "all"], check=True)
         shards = ShardSet.open(paths.shards("shapes"))
