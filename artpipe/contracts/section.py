@@ -21,7 +21,7 @@ from artpipe.contracts.run_status import RunStatus
 from artpipe.contracts.site_language import SiteLanguage
 from artpipe.contracts.training_record import Curve, Frame
 
-GapReason = Literal["no run", "no report", "another checkpoint", "damaged", "not readable"]
+GapReason = Literal["no run", "withdrawn", "no report", "another checkpoint", "damaged", "not readable"]
 ViewT = TypeVar("ViewT")
 
 
@@ -109,8 +109,9 @@ class Room:
 
     @property
     def is_not_started(self) -> bool:
-        """Return whether nothing of it has been made yet."""
-        return self.collection is None and not self.artists and all(gap.reason == "no run" for gap in self.gaps)
+        """Return whether nothing of it has been made yet, or not again."""
+        unmade = {"no run", "withdrawn"}
+        return self.collection is None and not self.artists and all(gap.reason in unmade for gap in self.gaps)
 
 
 @dataclass(frozen=True)

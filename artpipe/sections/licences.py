@@ -56,8 +56,10 @@ _HTML = """
 _SHOWN_LINES, _SHOWN_ROWS = 200, 50  # of the text and of the tables; the file has all
 
 
-def _fill(view: DatasetView) -> Mapping[str, Any]:
-    collection = view.room.collection
+def _fill(view: DatasetView) -> Mapping[str, Any] | None:
+    collection, about = view.room.collection, view.room.about
+    if collection is None and {about.licence, about.creator, about.origin} <= {"", "unknown"}:
+        return None  # nothing is known before the first ingest, and that says nothing of the works
     if collection is None:
         return {"groups": [], "listed": [], "owners": [], "text": "", "rows": 0}
     lines = view.attribution.split("\n")

@@ -82,8 +82,10 @@ _HTML = """
 {% endfor %}
 </ul>
 {% else %}
-<p class="lead">{% for room in ahead %}<bdi>{{ room.title }}</bdi>{{ _(", ") if not loop.last }}{% endfor %}</p>
-<p class="aside">{{ _("Nothing of these has been made yet.") }}</p>
+{% for rooms, sentence in ((ahead | rejectattr("withdrawn") | list, _("Nothing of these has been made yet.")), (ahead | selectattr("withdrawn") | list, _("What hung there was taken down with works that were withdrawn, and is made again without them."))) if rooms %}
+<p class="lead">{% for room in rooms %}<bdi>{{ room.title }}</bdi>{{ _(", ") if not loop.last }}{% endfor %}</p>
+<p class="aside">{{ sentence }}</p>
+{% endfor %}
 {% endif %}
 </section>
 {% endif %}

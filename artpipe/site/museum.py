@@ -32,7 +32,7 @@ def load_museum(root: Path, params: Params, media: "MediaStore", sentences: "Sen
         _load_room(root, params, media, sentences, number, name) for number, name in enumerate(params.datasets, start=1)
     )
     champions = load_champions(root)
-    rooms = tuple(_mark_champions(room, champions) for room in rooms)
+    rooms = _number_closed_last(_mark_champions(room, champions) for room in rooms)
     gallery = params.gallery
     subtitle = sentences.starter_texts("gallery", "subtitle").get(gallery.subtitle, gallery.subtitle)
     title = clean_line(gallery.title)
@@ -41,6 +41,14 @@ def load_museum(root: Path, params: Params, media: "MediaStore", sentences: "Sen
         title, clean_line(subtitle), rooms, base_url=gallery.base_url, language=gallery.language, labels=gallery.labels,
         publisher=publisher, files=media.files,
     )  # fmt: skip
+
+
+def _number_closed_last(rooms: "Iterable[Room]") -> "tuple[Room, ...]":
+    """Return the rooms with numbers in which those have no part that a withdrawn work closed for now."""
+    rooms = tuple(rooms)
+    closed = [room.name for room in rooms if room.is_not_started and room.withdrawn]
+    order = [room.name for room in rooms if room.name not in closed] + closed
+    return tuple(replace(room, number=order.index(room.name) + 1) for room in rooms)
 
 
 def remove_drafts(museum: "Museum") -> "Museum":
@@ -88,12 +96,13 @@ def _load_room(
     texts, accepted = sentences.starter_texts("datasets", dataset), read_accepted(root)
     record = load_record(root / paths.record(dataset), digests, sentences, texts)
     find_work = _make_work_finder(record.works if record else {}, [folder for folder, _ in reports], media)
+    withdrawn = _find_withdrawal_dates(root, params, dataset)
     artists: list[Artist | Gap] = []
     for name, pair in pairs.items():
         title = params.gallery.titles.get(name) or name
         title = clean_line(sentences.starter_texts("models", name).get(title, title))
         if isinstance(pair, str):
-            artists.append(Gap(name, title, pair))
+            artists.append(Gap(name, title, "withdrawn" if pair == "no run" and withdrawn and not record else pair))
         else:
             role_texts = collect_wall_texts(pair[0].kind, params.evaluation.metrics)
             artist = load_artist(root, name, title, models[name], pair, media, find_work, sentences, role_texts)
@@ -110,7 +119,7 @@ def _load_room(
         artists=tuple(sorted((artist for artist in artists if isinstance(artist, Artist)), key=_rank_artist)),
         gaps=tuple(artist for artist in artists if isinstance(artist, Gap)),
         seen=tuple(pictured_works[:_MAXIMUM_PICTURED]),
-        withdrawn=_find_withdrawal_dates(root, params, dataset),
+        withdrawn=withdrawn,
     )
 
 
