@@ -9,6 +9,7 @@ from artpipe.artifacts.works import Works
 from artpipe.config.params import MINIMUM_WORKS, Params, load_params
 from artpipe.project.forgetting.forget_plan import ForgetPlan
 from artpipe.project.forgetting.held_works import HeldWork, Holdings, describe_unread
+from artpipe.project.forgetting.make_tombstones import find_hashed_parts
 from artpipe.project.forgetting.source_removal import is_own_source
 from artpipe.project.forgetting.work_traces import ChampionTrace, ModelTrace, NearTrace, WorkTraces
 from artpipe.storage.removed_datasets import describe_removed
@@ -16,6 +17,11 @@ from artpipe.system.plain_text import to_printable
 
 _ROWS = 12  # shown of one kind
 _DIGITS = 16  # of a hash
+_KEPT = "kept: numbers and settings of trainings in MLflow, times of runs in Prefect, and what params.yaml says"
+_NOT_REACHED = (
+    "not reached: git's earlier commits, DVC's remotes, other clones, Prefect servers with a database of their own, "
+    "what was published, exported or written elsewhere: docs/forgetting.md"
+)
 
 
 class HeldWorks(NamedTuple):
@@ -101,8 +107,10 @@ def _describe_plan(params: Params, holdings: Holdings, *, near: bool = False) ->
     )
     return to_lines([
         *lines,
-        _describe_kept(holdings, near=near),
-        "removed: all that was made of these datasets by these models, from data/, DVC's cache, MLflow's pictures and the gallery",
+        *_describe_near_duplicates(holdings),
+        _describe_tombstone(params, holdings, near=near),
+        "removed: all that was made of these datasets by these models, from data/, DVC's cache, MLflow, Prefect's pages and the gallery",
+        _KEPT,
         "`--yes` does it; `artpipe run` then makes them again without it",
     ])  # fmt: skip
 
@@ -113,11 +121,13 @@ def _describe_result(plan: ForgetPlan, notes: Sequence[str]) -> str:
     works = "1 work is" if count == 1 else f"{count:,} works are"
     sources = ["datasets"] if plan.sources else []
     files = " ".join([str(TOMBSTONES), "params.yaml", "champions.json", "dvc.lock", *sources])
+    more = f" and {count - _ROWS:,} more" if count > _ROWS else ""
     return to_lines([
-        f"{works} forgotten; {TOMBSTONES} has what is left: {', '.join(stone.key for stone in plan.tombstones[:_ROWS])}",
+        f"{works} forgotten; {TOMBSTONES} has hashes and the date: {', '.join(stone.key for stone in plan.tombstones[:_ROWS])}{more}",
         *notes,
         f"next: `artpipe run` makes {', '.join(plan.keys)} and {models} again, then `git add {files}` and commit",
-        "git's earlier commits, DVC's remotes and other clones keep what they have: rewrite or delete those (docs/forgetting.md)",
+        _KEPT,
+        _NOT_REACHED,
     ])  # fmt: skip
 
 
@@ -168,13 +178,26 @@ def _format_part(title: str, rows: Sequence[str]) -> Iterator[str]:
         yield f"  and {len(rows) - _ROWS:,} more (`--json` has all)"
 
 
-def _describe_kept(holdings: Holdings, *, near: bool) -> str:
+def _describe_near_duplicates(holdings: Holdings) -> Iterator[str]:
+    """Yield that works are taken along which only look like those that were asked for."""
+    count = sum(not held.is_asked for held in holdings.held)
+    if count:
+        noun = "1 near duplicate goes" if count == 1 else f"{count:,} near duplicates go"
+        yield f"{noun} as well; where they are other works, `--exact` leaves them where they are"
+
+
+def _describe_tombstone(params: Params, holdings: Holdings, *, near: bool) -> str:
     """Return what a tombstone will hold, and what it keeps out."""
-    if holdings.exact:
-        return "kept: a hash of the bytes and the date; the very same files stay out"
-    if near:
-        return "kept: hashes of the bytes, the pixels and the look, and the date; copies that look nearly the same stay out"
-    return "kept: a hash of the bytes, one of the pixels, and the date; lossless copies stay out, others with `--near`"
+    parts = find_hashed_parts(params, holdings, near=near)
+    outcome = "only the very same bytes stay out"
+    if "look" in parts:
+        outcome = "copies that look nearly the same stay out"
+    elif "pixels" in parts:
+        outcome = "lossless copies stay out, others with `--near`"
+    elif not holdings.exact and any(held.work.phash for held in holdings.held):
+        outcome += ", near copies with `--near`"
+    hashed = f"hashes of the {', the '.join(parts[:-1])} and the {parts[-1]}" if parts[1:] else "a hash of the bytes"
+    return f"{TOMBSTONES}: {hashed}, and the date; {outcome}"
 
 
 def _describe_held(held: HeldWork) -> str:

@@ -19,7 +19,7 @@ from artpipe.config.yaml_tree import YamlTree
 from artpipe.errors import ArtpipeError
 from artpipe.project.add_remove import change_project
 from artpipe.project.forgetting.forget_plan import PLAN_FILE, ForgetPlan, require_nothing_pending, save_plan
-from artpipe.project.forgetting.source_removal import remove_from_source
+from artpipe.project.forgetting.source_removal import is_own_source, remove_from_source
 from artpipe.project.params_file import PARAMS, write_params
 from artpipe.project.tracked_files import remove_quietly
 from artpipe.storage.dvc_lock import hold_dvc_lock
@@ -69,11 +69,14 @@ class UndoneForgetting(NamedTuple):
 
     key: str
     read_again: Sequence[str]  # datasets that the next run reads again
+    removed_from: Sequence[str]  # of these, paths of files that the work was taken out of
     left_out_by: Sequence[str]  # datasets that left the work out, and are read again only if asked
 
     def to_text(self) -> str:
         """Return it in sentences."""
-        lines = [f"{self.key} may come in again, where a source still has it; from datasets/ it was removed"]
+        lines = [f"{self.key} may come in again, where a source still has it"]
+        if self.removed_from:
+            lines.append(f"it was taken out of {', '.join(self.removed_from)}: put it there again")
         if self.read_again:
             lines.append(f"`artpipe run` reads {', '.join(self.read_again)} again")
         others = [
@@ -101,7 +104,8 @@ def undo_forgetting(digits: str) -> UndoneForgetting:
         unlinked = [name for name in params.datasets if name not in linked and _left_out(name, leaving)]
         save_tombstones(tombstone for tombstone in tombstones if tombstone.sha256 != leaving.sha256)
         _unlink_tombstone(params, leaving.key)
-    return UndoneForgetting(leaving.key, linked, unlinked)
+    own = [params.dataset(name).path for name in linked if is_own_source(params.dataset(name))]
+    return UndoneForgetting(leaving.key, linked, own, unlinked)
 
 
 def _link_tombstones(keys: Mapping[str, tuple[str, ...]]) -> None:

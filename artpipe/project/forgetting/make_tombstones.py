@@ -37,6 +37,14 @@ def make_tombstones(params: Params, holdings: Holdings, *, date: str, near: bool
     return stones
 
 
+def find_hashed_parts(params: Params, holdings: Holdings, *, near: bool) -> tuple[str, ...]:
+    """Return what tombstones of works have hashes of, asked of one work of each medium: bytes, pixels, look."""
+    samples = {params.dataset(held.dataset).medium: held for held in reversed(holdings.held)}
+    has_pixels = not holdings.exact and any(content for _, content in _hash_contents(params, samples.values()))
+    has_look = near and any(held.work.phash for held in holdings.held)
+    return "bytes", *(["pixels"] if has_pixels else []), *(["look"] if has_look else [])
+
+
 def _hash_contents(params: Params, works: Iterable[HeldWork]) -> Iterator[tuple[str, str]]:
     """Yield the SHA-256 of each work and that of its pixels, empty where it has none."""
     for dataset, group in groupby(sorted(works, key=lambda held: held.dataset), key=lambda held: held.dataset):

@@ -11,9 +11,12 @@ from artpipe.artifacts.report import ReportCard, SavedExhibit, load_report
 from artpipe.artifacts.shards import ShardSet
 from artpipe.config.params import Frozen, Params
 from artpipe.errors import ArtpipeError
+from artpipe.project.forgetting.gallery_pages import find_pages
 from artpipe.project.forgetting.held_works import Holdings
-from artpipe.site.loader import list_digests, name_works
+from artpipe.site.loader import name_works
 from artpipe.system.locks import is_locked
+
+_LEARNED = "learned from it"
 
 
 class ModelTrace(Frozen):
@@ -59,10 +62,10 @@ def find_traces(params: Params, holdings: Holdings) -> WorkTraces:
     affected = find_affected_models(params, holdings.datasets)
     digests = {held.work.sha256 for held in holdings.held}
     splits = {name: _find_splits(name, digests) for name in holdings.datasets}
-    models = tuple(_trace_model(params, name, through, splits) for name, through in affected.items())
+    models = tuple(_trace_model(params, name, through, splits, digests) for name, through in affected.items())
     reports = dict(_load_reports(params))
     near = sorted(_find_near(reports, digests), key=lambda trace: (trace.distance is not None, trace.distance or 0.0))
-    pages = tuple(_find_pages(params, holdings, reports, digests))
+    pages = tuple(find_pages(params, holdings, reports, [trace.work for trace in near]))
     champions = tuple(find_champions(load_champions(), holdings.datasets, affected))
     return WorkTraces(models, tuple(near), pages, champions)
 
@@ -107,16 +110,23 @@ def _trace_champion(dataset: str, kind: str, champion: Champion, *, is_current: 
 
 
 def _trace_model(
-    params: Params, name: str, through: str, splits: Mapping[str, tuple[str, Collection[str]]]
+    params: Params,
+    name: str,
+    through: str,
+    splits: Mapping[str, tuple[str, Collection[str]]],
+    digests: Collection[str],
 ) -> ModelTrace:
     entry = params.models[name]
     dataset = str(entry.get("dataset"))
     checkpoint, _ = read_checkpoint_card(paths.checkpoint(name))
+    how = f"through {through}" if through else _describe_use(name, checkpoint, *splits[dataset])
+    if how == _LEARNED and (used := _read_used_works(name)) and not used & set(digests):
+        how = "made from other works of the dataset"
     return ModelTrace(
         model=name,
         kind=str(entry.get("kind")),
         dataset=dataset,
-        how=f"through {through}" if through else _describe_use(name, checkpoint, *splits[dataset]),
+        how=how,
         is_trained=bool(checkpoint) or (paths.run(name) / "run.json").exists(),
     )
 
@@ -127,8 +137,23 @@ def _describe_use(model: str, checkpoint: Mapping[str, Any], shards: str, splits
     if not shards or checkpoint.get("shards") != shards:
         return "learned from other data of the dataset, perhaps from it"
     if "train" in splits:
-        return "learned from it"
+        return _LEARNED
     return f"measured on it ({', '.join(sorted(splits))})" if splits else "did not learn from it"
+
+
+def _read_used_works(model: str) -> set[str]:
+    """Return the SHA-256 of the works that a model of a few chosen ones was made from.
+
+    It keeps them as `digests` among its weights; it is empty for a model that learns from all of them.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(paths.checkpoint(model) / "best.safetensors", framework="np") as weights:
+            rows = weights.get_tensor("digests").reshape(-1, 32) if "digests" in weights.keys() else ()  # noqa: SIM118 - no mapping
+            return {row.tobytes().hex() for row in rows if row.any()}
+    except (OSError, SafetensorError):
+        return set()
 
 
 def _is_in_training(model: str) -> bool:
@@ -169,17 +194,3 @@ def _find_near(reports: Mapping[str, ReportCard], digests: Collection[str]) -> I
 def _exhibit_digests(exhibit: SavedExhibit) -> Iterator[tuple[str, float | None]]:
     yield from ((digest, None) for digest in exhibit.digests)
     yield from ((neighbour.digest, neighbour.distance) for neighbour in exhibit.neighbours)
-
-
-def _find_pages(
-    params: Params, holdings: Holdings, reports: Mapping[str, ReportCard], digests: Collection[str]
-) -> Iterator[str]:
-    """Yield the pages that show any of the works, or what was made from them."""
-    pages = list[str]()
-    for name in params.datasets:
-        of_dataset = {model: report for model, report in reports.items() if report.dataset == name}
-        showing = {model: report for model, report in of_dataset.items() if list_digests(report) & set(digests)}
-        pages += [f"datasets/{name}/index.html"] if showing or name in holdings.datasets else []
-        pages += [f"models/{model}/index.html" for model in showing]
-    pages += [f"works/{trace.work}/index.html" for trace in _find_near(reports, digests)]
-    yield from (page for page in dict.fromkeys(pages) if (paths.gallery() / page).is_file())

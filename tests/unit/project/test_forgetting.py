@@ -9,6 +9,7 @@ import warnings
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -244,9 +245,11 @@ def test_nothing_of_it_is_left(project, made, artpipe):
     needles = made[1]
     assert {name for name, _ in find_bytes(project, needles)} == set(needles)
     others = {path: sha256_file(path) for path in Path("data").glob("[wrs]*/other/*")}
-    code, out, _ = artpipe("forget", NAME, "--yes")
+    code, out, err = artpipe("forget", NAME, "--yes")
     assert code == 0, out
     assert find_bytes(project, needles) == []
+    assert "building the gallery of what is left ...\n" in err
+    assert "kept: numbers and settings of trainings in MLflow" in out
     assert {path: sha256_file(path) for path in others} == others
     assert Path("data/reports/last-vae/report.json").exists()
     assert not paths.report("other-vae").exists()
@@ -270,6 +273,36 @@ def test_nothing_of_it_is_left(project, made, artpipe):
     assert digest[:16] in artpipe("forget", "--list")[1]
 
 
+def test_the_gallery_says_what_is_made_again(project, artpipe):
+    """Open rooms are numbered from one, a closed one says why, and nobody reads an unknown licence of works that are gone."""
+    artpipe("forget", NAME, "--yes")
+    index = Path("data/gallery/index.html").read_text()
+    assert 'Room <span class="numeral">I</span>' in index
+    assert "What hung there was taken down with works that were withdrawn" in index
+    room = Path("data/gallery/datasets/shapes/index.html").read_text()
+    assert "shapes-vae was taken down with a work that was withdrawn" in room
+    assert "Licence and attribution" not in room
+    assert "still in the studio" not in room
+
+
+def test_pages_that_only_link_to_what_shows_it_are_named(project, artpipe):
+    """The index and the room show the model's work; a page of another model does not."""
+    pages = json.loads(artpipe("forget", NAME, "--json")[1])["pages"]
+    assert {"index.html", "datasets/shapes/index.html", "models/shapes-vae/index.html"} < set(pages)
+    assert not [page for page in pages if "last-vae" in page]
+
+
+def test_a_model_of_a_few_chosen_works_has_not_learned_from_others(project, artpipe):
+    """Its checkpoint names those that it was made from."""
+    from safetensors.numpy import save_file
+
+    digest = sha256_file(Path("datasets/shapes") / NAME)
+    for used, how in ((digest, "learned from it"), ("0a" * 32, "made from other works of the dataset")):
+        rows = np.frombuffer(bytes.fromhex(used), np.uint8).reshape(1, 32)
+        save_file({"digests": rows}, paths.checkpoint("shapes-vae") / "best.safetensors")
+        assert f"shapes-vae (vae on shapes): {how}" in artpipe("forget", NAME)[1]
+
+
 def test_it_cannot_come_back(project, made, artpipe):
     """After a new ingest it is still gone, also renamed, in another format, or in a dataset that never held it; undone, it comes in again."""
     artpipe("forget", NAME, "--yes")
@@ -286,6 +319,7 @@ def test_it_cannot_come_back(project, made, artpipe):
     code, out, _ = artpipe("forget", "--undo", sha256_bytes(data)[:12])
     assert (code, load_tombstones()) == (0, ())
     assert "dvc repro --force ingest@other" in out
+    assert "it was taken out of datasets/shapes, datasets/packed.zip: put it there again" in out
     assert "    ingest: {}  # as it was\n" in Path("params.yaml").read_text()
     ingest_dataset("other")
     assert Record.open(paths.record("other")).card.quarantined == {}
@@ -382,7 +416,7 @@ def test_all_works_of_a_creator_and_a_picture_s_own_file(project, made, artpipe,
 @pytest.mark.nightly
 def test_near_copies_stay_out_where_it_is_asked(project, made, artpipe):
     """With --near the tombstone has a hash of the look, and a smaller picture of the work is withdrawn too."""
-    assert "a hash of the bytes, one of the pixels, and the date" in artpipe("forget", NAME)[1]
+    assert "hashes of the bytes and the pixels, and the date" in artpipe("forget", NAME)[1]
     assert "the pixels and the look, and the date" in artpipe("forget", NAME, "--near")[1]
     artpipe("forget", NAME, "--near", "--yes")
     with Image.open(made[0] / "datasets/shapes" / NAME) as image:
@@ -399,6 +433,8 @@ def test_near_duplicates_have_tombstones_of_their_own(project, made, artpipe):
         image.resize((60, 60)).save("datasets/other/smaller.png")
     ingest_dataset("other")
     near = sha256_bytes(Path("datasets/other/smaller.png").read_bytes())
+    assert "near duplicates go as well" in artpipe("forget", NAME)[1]
+    assert "go as well" not in artpipe("forget", NAME, "--exact")[1]
     artpipe("forget", NAME, "--yes")
     stones = {stone.sha256: stone.near for stone in load_tombstones()}
     assert (len(stones), set(stones.values()), near in stones) == (2, {""}, True)
