@@ -53,7 +53,12 @@ def forget(
     if exact and near:
         raise UserError("one of --exact and --near at a time: the very bytes, or near copies too")
     options = {"exact": exact, "near": near, "yes": yes}
-    show_result(lambda: forget_command.forget(_find_files(work or ()), creator=creator, **options), as_json=as_json)
+    slow = "looking through the works"
+    show_result(
+        lambda: forget_command.forget(_find_files(work or ()), creator=creator, **options),
+        as_json=as_json,
+        if_slow=slow,
+    )
 
 
 def _find_files(texts: Sequence[str]) -> list[str]:

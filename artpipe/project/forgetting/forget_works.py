@@ -1,6 +1,7 @@
 """Carry out a forgetting, step by step, and take one back."""
 
 import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from importlib.util import find_spec
@@ -27,6 +28,7 @@ from artpipe.storage.prefect_traces import delete_prefect_traces, make_sheet_key
 from artpipe.storage.withdrawn_outputs import drop_stages, free_versions
 from artpipe.system.atomic_files import remove_path
 from artpipe.system.locks import hold_lock
+from artpipe.system.plain_text import to_printable
 
 if TYPE_CHECKING:
     from artpipe.contracts.source import Source
@@ -54,8 +56,10 @@ def carry_out(plan: ForgetPlan) -> list[str]:
         save_plan(plan)
         save_tombstones((*load_tombstones(), *plan.tombstones))
         _link_tombstones(plan.keys)
+        _say(f"taking the works out of {', '.join(plan.keys)}")
         notes = list(_remove_from_sources(plan))
         with hold_dvc_lock(Path(), doing="forgetting"):
+            _say("removing what was made of them, in DVC's cache too")
             notes += _remove_outputs(plan)
         _rebuild_gallery()
         notes += _delete_from_prefect(plan)
@@ -106,6 +110,11 @@ def undo_forgetting(digits: str) -> UndoneForgetting:
         _unlink_tombstone(params, leaving.key)
     own = [params.dataset(name).path for name in linked if is_own_source(params.dataset(name))]
     return UndoneForgetting(leaving.key, linked, own, unlinked)
+
+
+def _say(sentence: str) -> None:
+    """Say on stderr what is being done."""
+    sys.stderr.write(f"{to_printable(sentence)} ...\n")
 
 
 def _link_tombstones(keys: Mapping[str, tuple[str, ...]]) -> None:
@@ -211,6 +220,7 @@ def _rebuild_gallery() -> None:
         return
     from artpipe.gallery import build_gallery
 
+    _say("building the gallery of what is left")
     build_gallery()
 
 
@@ -220,6 +230,7 @@ def _delete_from_prefect(plan: ForgetPlan) -> Iterator[str]:
     Raises:
         ArtpipeError: the database cannot be changed.
     """
+    _say("deleting contact sheets and logs on Prefect's pages")
     delete_prefect_traces(plan.models, plan.stages)
     if plan.models and any(os.environ.get(name) for name in _PREFECT_ELSEWHERE):
         keys = ", ".join(map(make_sheet_key, plan.models))
@@ -235,6 +246,7 @@ def _delete_from_mlflow(plan: ForgetPlan) -> None:
     has_store = os.environ.get("MLFLOW_TRACKING_URI") or (paths.STATE / "mlflow/mlflow.db").exists()
     if not has_store or find_spec("mlflow") is None:
         return
+    _say("deleting models and pictures in MLflow")
     from artpipe.tracking.mlflow_removal import delete_learned
     from artpipe.tracking.mlflow_store import MlflowStore
     from artpipe.tracking.mlflow_sync import first_line
