@@ -1,6 +1,7 @@
 """`artpipe forget`: take a work out of everything, and leave a tombstone."""
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -52,13 +53,8 @@ def forget(
         return
     if exact and near:
         raise UserError("one of --exact and --near at a time: the very bytes, or near copies too")
-    options = {"exact": exact, "near": near, "yes": yes}
-    slow = "looking through the works"
-    show_result(
-        lambda: forget_command.forget(_find_files(work or ()), creator=creator, **options),
-        as_json=as_json,
-        if_slow=slow,
-    )
+    find = partial(forget_command.forget, creator=creator, exact=exact, near=near, yes=yes)
+    show_result(lambda: find(_find_files(work or ())), as_json=as_json, if_slow="looking through the works")
 
 
 def _find_files(texts: Sequence[str]) -> list[str]:

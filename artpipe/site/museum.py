@@ -44,7 +44,7 @@ def load_museum(root: Path, params: Params, media: "MediaStore", sentences: "Sen
 
 
 def _number_closed_last(rooms: "Iterable[Room]") -> "tuple[Room, ...]":
-    """Return the rooms with numbers in which those have no part that a withdrawn work closed for now."""
+    """Return the rooms, those last in number that a withdrawn work closed."""
     rooms = tuple(rooms)
     closed = [room.name for room in rooms if room.is_not_started and room.withdrawn]
     order = [room.name for room in rooms if room.name not in closed] + closed
@@ -96,8 +96,7 @@ def _load_room(
     texts, accepted = sentences.starter_texts("datasets", dataset), read_accepted(root)
     record = load_record(root / paths.record(dataset), digests, sentences, texts)
     find_work = _make_work_finder(record.works if record else {}, [folder for folder, _ in reports], media)
-    withdrawn = _find_withdrawal_dates(root, params, dataset)
-    artists: list[Artist | Gap] = []
+    withdrawn, artists = _find_withdrawal_dates(root, params, dataset), list["Artist | Gap"]()
     for name, pair in pairs.items():
         title = params.gallery.titles.get(name) or name
         title = clean_line(sentences.starter_texts("models", name).get(title, title))

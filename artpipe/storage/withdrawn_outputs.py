@@ -98,7 +98,10 @@ def free_versions(root: Path, versions: Collection[str]) -> str:
 
 
 def _find_needed(root: Path, entries: Collection[Entry], current: Collection[str]) -> tuple[set[str], str]:
-    """Return the MD5 that anything names, without a folder's suffix, and why they may not be all."""
+    """Return the MD5 that anything names, and why they may not be all.
+
+    They are without the suffix of a folder's.
+    """
     named = {md5.removesuffix(".dir") for _, text in entries for md5 in _HASH.findall(text)}
     named |= {md5.removesuffix(".dir") for md5 in current} | list_kept_hashes(root, math.inf)
     try:

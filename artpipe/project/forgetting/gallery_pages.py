@@ -1,4 +1,4 @@
-"""Find the pages of the gallery that show a work, name it, or show what was made from it."""
+"""Find the pages of the gallery that show a work, or what was made from it."""
 
 import html
 import re
@@ -42,7 +42,7 @@ def find_pages(
 
 
 def _search_pages(holdings: Holdings, work_ids: Collection[str]) -> Iterator[str]:
-    """Yield the pages with a link to one of the works of models, or the words of a work."""
+    """Yield the pages with a link to a work of a model, or the title of a work."""
     links, named = {work.encode() for work in work_ids}, _compile_names(holdings)
     for path in sorted(paths.gallery().rglob("*.html"), key=lambda path: (len(path.parts), path)):
         content = path.read_bytes()
@@ -51,7 +51,7 @@ def _search_pages(holdings: Holdings, work_ids: Collection[str]) -> Iterator[str
 
 
 def _compile_names(holdings: Holdings) -> re.Pattern[bytes] | None:
-    """Return what finds a title or a file name as pages write it; None where there is nothing to look for."""
+    """Return what finds titles and file names in pages; None where there are none."""
     rows = [held.provenance for held in holdings.held]
     texts = {text for row in rows for text in (row.title, row.name) if text and len(text) >= _SHORTEST_NAME}
     if not texts or len(rows) > _NAMED_WORKS:

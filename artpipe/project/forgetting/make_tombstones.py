@@ -38,7 +38,10 @@ def make_tombstones(params: Params, holdings: Holdings, *, date: str, near: bool
 
 
 def find_hashed_parts(params: Params, holdings: Holdings, *, near: bool) -> tuple[str, ...]:
-    """Return what tombstones of works have hashes of, asked of one work of each medium: bytes, pixels, look."""
+    """Return what tombstones of works have hashes of: bytes, pixels, look.
+
+    One work of each medium is asked for its pixels.
+    """
     samples = {params.dataset(held.dataset).medium: held for held in reversed(holdings.held)}
     has_pixels = not holdings.exact and any(content for _, content in _hash_contents(params, samples.values()))
     has_look = near and any(held.work.phash for held in holdings.held)
