@@ -21,8 +21,11 @@ _PREPARE = """
 create temp table sheets (key text);
 create temp table stages (name text);
 create temp view tasks as select id, flow_run_id from task_run where name in (select name from stages);
-create temp view resources as
-    select 'prefect.task-run.' || id as id from tasks union select 'prefect.flow-run.' || flow_run_id from tasks;
+create temp view gone as
+    select events.id from events join sheets
+        on instr(events.resource, '"prefect.resource.name": "' || sheets.key || '"') and events.event like 'prefect.artifact%'
+    union select id from events where resource_id in
+        (select 'prefect.task-run.' || id from tasks union select 'prefect.flow-run.' || flow_run_id from tasks);
 """
 _STATEMENTS = (
     "delete from artifact where key in (select key from sheets)",
@@ -31,8 +34,8 @@ _STATEMENTS = (
     "delete from log where task_run_id is null and flow_run_id in (select flow_run_id from tasks)",
     "update task_run_state set message = '' where message <> '' and task_run_id in (select id from tasks)",
     "update flow_run_state set message = '' where message <> '' and flow_run_id in (select flow_run_id from tasks)",
-    "delete from event_resources where event_id in (select id from events where resource_id in (select id from resources))",
-    "delete from events where resource_id in (select id from resources)",
+    "delete from event_resources where event_id in (select id from gone)",
+    "delete from events where id in (select id from gone)",  # those of an artifact have a copy of it
 )
 
 

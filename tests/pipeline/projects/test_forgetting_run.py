@@ -1,7 +1,10 @@
 """Forgetting on a project that was trained: after the next run and gc, no byte of the work is left, and it stays out."""
 
+import contextlib
 import io
 import json
+import re
+import sqlite3
 import zipfile
 from pathlib import Path
 
@@ -75,22 +78,30 @@ def find_needles(project: Project, digest: str) -> dict[str, bytes]:
     return needles | {"thumbnail": thumbnail.read_bytes()[41:]}
 
 
+def find_model_needles(project: Project) -> dict[str, bytes]:
+    """Return what a model that learned from the work is known by: its contact sheet on Prefect's pages, and weights."""
+    with contextlib.closing(sqlite3.connect(project.folder / ".state/prefect/prefect.db")) as database:
+        ((sheet,),) = database.execute("select data from artifact where key = 'works-gan'")
+    weights = (project.folder / "data/checkpoints/gan/best.safetensors").read_bytes()
+    return {"sheet": sheet.encode()[60:120], "weights": weights[len(weights) // 2 :][:200]}
+
+
 def test_no_byte_of_a_forgotten_work_is_left(tmp_path):
-    """Folder and package, DVC's cache, MLflow, state and gallery; only its datasets run again, and it cannot come back."""
+    """Folder and package, DVC's cache, MLflow, Prefect, state and gallery; only its datasets run again, and it cannot come back."""
     project = make_real_project(tmp_path / "project", PARAMS, count=24, change=name_works)
-    for name in ("ARTPIPE_TRACKING", "ARTPIPE_CHECKED"):
-        del project.environment[name]
+    for name in ("ARTPIPE_TRACKING", "ARTPIPE_CHECKED", *filter(re.compile("PREFECT_").match, [*project.environment])):
+        project.environment.pop(name)
     pictures = sorted(project.folder.glob("datasets/shapes/*/*.png"))
     package = pin_package(project.folder, "packed", pictures[:20])
     pin_package(project.folder, "apart", sorted(draw_shapes(tmp_path / "apart", count=12, side=60).rglob("*.png")))
-    project.dvc("repro")
+    project.run("artpipe", "run")  # with a Prefect server for this run, whose database is the project's
     made = sha256_file(project.folder / "data/works/apart/works.json")
     project.commit()
     report = json.loads((project.folder / "data/reports/gan/report.json").read_text())
     shown = [near["digest"] for exhibit in report["exhibits"] for near in exhibit["neighbours"]]
     known = {sha256_file(path) for path in pictures[:20]}
     digest = next(one for one in shown if one in known)
-    needles = find_needles(project, digest)
+    needles = find_needles(project, digest) | find_model_needles(project)
     assert {name for name, _ in find_bytes(project.folder, needles)} == set(needles)
     said = project.run("artpipe", "forget", digest, "--exact", "--yes").stdout
     assert "1 work is forgotten" in said

@@ -18,7 +18,7 @@ create table task_run (id, name, flow_run_id);
 create table log (message, task_run_id, flow_run_id);
 create table task_run_state (message, task_run_id);
 create table flow_run_state (message, flow_run_id);
-create table events (id, resource_id, payload);
+create table events (id, event, resource_id, resource, payload);
 create table event_resources (event_id, resource);
 insert into task_run values ('t1', 'train@My_gan', 'f1'), ('t2', 'train@vae', 'f2');
 """
@@ -41,8 +41,17 @@ def database(tmp_path) -> Path:
             server.execute("insert into log values (?, null, ?)", (f"{name} ended it", flow))
             server.execute("insert into task_run_state values (?, ?)", (f"{name} failed", task))
             server.execute("insert into flow_run_state values (?, ?)", (f"{name} failed too", flow))
-            server.execute("insert into events values (?, ?, ?)", (task, f"prefect.task-run.{task}", f"{name} told"))
+            event = (task, "prefect.task-run.Failed", f"prefect.task-run.{task}", "{}", f"{name} told")
+            server.execute("insert into events values (?, ?, ?, ?, ?)", event)
             server.execute("insert into event_resources values (?, ?)", (task, f"{name} again"))
+            copied = (
+                key,
+                "prefect.artifact-collection.created",
+                "x",
+                f'{{"prefect.resource.name": "{key}"}}',
+                f"{name}!",
+            )
+            server.execute("insert into events values (?, ?, ?, ?, ?)", copied)
         yield path
 
 
@@ -54,12 +63,12 @@ def read_all(database: Path) -> bytes:
 def test_no_byte_of_a_model_s_sheets_and_logs_is_left(tmp_path, database):
     """Other models' stay whole, and so do the runs; a second time there is nothing to do."""
     assert read_all(database).count(b"zorblax") > 2700
-    assert delete_prefect_traces(["My_gan"], ["train@My_gan"], tmp_path) == 9
+    assert delete_prefect_traces(["My_gan"], ["train@My_gan"], tmp_path) == 10
     assert b"zorblax" not in read_all(database)
     with contextlib.closing(sqlite3.connect(database)) as connection:
         tables = ("artifact", "artifact_collection", "log", "events", "event_resources", "task_run")
         counts = [len(connection.execute(f"select * from {table}").fetchall()) for table in tables]  # noqa: S608 - names above
-        assert counts == [2, 1, 2, 1, 1, 2]
+        assert counts == [2, 1, 2, 2, 1, 2]
         assert connection.execute("select message from flow_run_state").fetchall() == [("",), ("plain failed too",)]
     assert delete_prefect_traces(["My_gan"], ["train@My_gan"], tmp_path) == 0
 
