@@ -2,6 +2,7 @@
 
 import contextlib
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,10 @@ from pydantic import ValidationError
 
 from artpipe.artifacts.paths import STATE
 from artpipe.config.params import Frozen
+from artpipe.storage.dvc_cache import object_path, read_listing
+from artpipe.storage.dvc_config import dvc_cache_folder
 from artpipe.system.atomic_files import write_json
+from artpipe.system.hashing import md5_file
 
 _FOLDER, _NOTE = STATE / "removed", "removed.json"
 _DAY_SECONDS = 86400.0
@@ -47,11 +51,32 @@ def find_removed(root: Path) -> dict[str, RemovedDataset]:
     return found
 
 
-def describe_removed(root: Path = Path()) -> str:
-    """Return that removed datasets are not looked into; empty for none."""
-    names = ", ".join(find_removed(root))
-    advice = "they may hold the work, and DVC keeps their files: `artpipe dataset restore NAME`, and forget again"
-    return f"removed datasets were not looked into ({names}); {advice}" if names else ""
+def describe_removed(md5s: Collection[str], root: Path = Path()) -> str:
+    """Return which removed datasets hold works, and which may; empty for none.
+
+    Args:
+        md5s: of the works' bytes.
+        root: the project.
+    """
+    known = find_removed(root)
+    holding = [name for name, removed in known.items() if _list_files(root, removed) & set(md5s)]
+    others = [name for name in known if name not in holding]
+    parts = [f"removed datasets still hold it: {', '.join(holding)}"] if holding else []
+    parts += [f"removed datasets may hold it in other bytes or in archives: {', '.join(others)}"] if others else []
+    advice = "`artpipe dataset restore NAME`, `artpipe run ingest@NAME`, and forget again"
+    return "; ".join([*parts, advice]) if parts else ""
+
+
+def _list_files(root: Path, removed: RemovedDataset) -> set[str]:
+    """Return the MD5 of the files that left with a dataset, as far as they are here."""
+    if not removed.md5:
+        return {md5_file(path) for path in removed_folder(root, removed.name).rglob("*") if path.is_file()}
+    if not removed.md5.endswith(".dir"):
+        return {removed.md5}
+    try:
+        return set(read_listing(object_path(dvc_cache_folder(root), removed.md5)).values())
+    except (OSError, ValueError):  # not in the cache any more, or damaged
+        return set()
 
 
 def list_kept_hashes(root: Path, days: float) -> frozenset[str]:

@@ -7,7 +7,7 @@ from artpipe.errors import UserError
 from artpipe.project.forgetting.forget_plan import ForgetPlan, load_plan, make_plan
 from artpipe.project.forgetting.forget_report import ForgottenWorks, HeldWorks, list_tombstones
 from artpipe.project.forgetting.forget_works import carry_out, undo_forgetting
-from artpipe.project.forgetting.held_works import describe_unread, find_holdings
+from artpipe.project.forgetting.held_works import describe_unread, find_holdings, hash_originals
 from artpipe.project.forgetting.work_traces import find_traces
 from artpipe.storage.removed_datasets import describe_removed
 
@@ -46,7 +46,8 @@ def forget(
     if not yes:
         return HeldWorks(params, holdings, find_traces(params, holdings), near=near)
     plan = make_plan(params, holdings, near=near)
-    notes = [*carry_out(plan), *filter(None, [describe_unread(holdings.unread), describe_removed()])]
+    removed = describe_removed(hash_originals(holdings))  # before they are gone
+    notes = [*carry_out(plan), *filter(None, [describe_unread(holdings.unread), removed])]
     return ForgottenWorks([*done, (plan, notes)])
 
 

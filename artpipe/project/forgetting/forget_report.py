@@ -8,7 +8,7 @@ from artpipe.artifacts.tombstones import TOMBSTONES, Tombstone, load_tombstones
 from artpipe.artifacts.works import Works
 from artpipe.config.params import MINIMUM_WORKS, Params, load_params
 from artpipe.project.forgetting.forget_plan import ForgetPlan
-from artpipe.project.forgetting.held_works import HeldWork, Holdings, describe_unread
+from artpipe.project.forgetting.held_works import HeldWork, Holdings, describe_unread, hash_originals
 from artpipe.project.forgetting.make_tombstones import find_hashed_parts
 from artpipe.project.forgetting.source_removal import is_own_source
 from artpipe.project.forgetting.work_traces import ChampionTrace, ModelTrace, NearTrace, WorkTraces
@@ -224,7 +224,7 @@ def _describe_limits(holdings: Holdings) -> Iterator[str]:
     """Yield which data is not here, and which datasets become too small."""
     if holdings.unread:
         yield f"{describe_unread(holdings.unread)} (or `dvc pull`)"
-    if removed := describe_removed():
+    if removed := describe_removed(hash_originals(holdings)):
         yield removed
     for name in holdings.datasets:
         left = Works.open(paths.works(name)).card.count - len(holdings.in_dataset(name))

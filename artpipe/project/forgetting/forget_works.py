@@ -39,8 +39,6 @@ _LEFT_IN_STATE = (
     "preview",
 )
 
-_PREFECT_ELSEWHERE = ("PREFECT_API_URL", "PREFECT_API_DATABASE_CONNECTION_URL")  # where they are set
-
 
 def carry_out(plan: ForgetPlan) -> list[str]:
     """Do all steps of a plan; return what could not be done and what to do about it.
@@ -173,7 +171,7 @@ def _remove_from_sources(plan: ForgetPlan) -> Iterator[str]:
         source: Source = plugins.load_plugin("sources", entry.source)
         for copy in source.fetched_copies(entry) if source.fetched_copies else ():
             remove_path(copy)
-        yield f"{name}: {entry.path} is not the project's to change; its works are left out by their hash from now on"
+        yield f"{name}: {entry.path} is not the project's to change and keeps what it says; its works are left out by their hash from now on"
 
 
 def _remove_outputs(plan: ForgetPlan) -> Iterator[str]:
@@ -232,7 +230,8 @@ def _delete_from_prefect(plan: ForgetPlan) -> Iterator[str]:
     """
     _say("deleting contact sheets and logs on Prefect's pages")
     delete_prefect_traces(plan.models, plan.stages)
-    if plan.models and any(os.environ.get(name) for name in _PREFECT_ELSEWHERE):
+    home = Path(os.environ.get("PREFECT_HOME", paths.STATE / "prefect")).absolute()
+    if plan.models and (os.environ.get("PREFECT_API_URL") or home != (paths.STATE / "prefect").absolute()):
         keys = ", ".join(map(make_sheet_key, plan.models))
         yield f"a Prefect server whose database is not .state/prefect keeps its contact sheets: `prefect artifact delete KEY` there, of {keys}"
 

@@ -14,7 +14,8 @@ from artpipe.config.params import DatasetEntry, Params
 from artpipe.errors import ArtpipeError, CorruptError, UserError, did_you_mean
 from artpipe.language.message import Message
 from artpipe.project.forgetting.work_facts import compute_facts
-from artpipe.system.hashing import sha256_bytes
+from artpipe.storage.removed_datasets import find_removed
+from artpipe.system.hashing import md5_bytes, sha256_bytes
 from artpipe.system.plain_text import to_printable
 from artpipe.system.project_root import is_file
 from artpipe.tracking.lineage_trace import trace_lineage
@@ -93,6 +94,14 @@ def describe_unread(unread: Sequence[str]) -> str:
     verb, whose = ("was", "its") if len(unread) == 1 else ("were", "their")
     targets = " ".join(f"ingest@{name}" for name in unread)
     return f"{', '.join(unread)} {verb} not looked into, {whose} works are not here: `artpipe run {targets}`"
+
+
+def hash_originals(holdings: Holdings) -> frozenset[str]:
+    """Return the MD5 of the held works' bytes, by which DVC keeps whole files."""
+    if not find_removed(Path()):  # who asks for them
+        return frozenset()
+    works = {name: Works.open(paths.works(name)) for name in holdings.datasets}
+    return frozenset(md5_bytes(works[held.dataset].original(held.work)) for held in holdings.held)
 
 
 def iterate_works(params: Params) -> Iterator[HeldWork]:
