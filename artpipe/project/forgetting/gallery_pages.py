@@ -46,7 +46,8 @@ def _search_pages(holdings: Holdings, work_ids: Collection[str]) -> Iterator[str
     links, named = {work.encode() for work in work_ids}, _compile_names(holdings)
     for path in sorted(paths.gallery().rglob("*.html"), key=lambda path: (len(path.parts), path)):
         content = path.read_bytes()
-        if links & set(_WORK_LINK.findall(content)) or (named and named.search(content)):
+        is_of_work = path.parent.parent.name == "works"  # it links to the works beside it, and shows none of them
+        if (not is_of_work and links & set(_WORK_LINK.findall(content))) or (named and named.search(content)):
             yield path.relative_to(paths.gallery()).as_posix()
 
 
