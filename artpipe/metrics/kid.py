@@ -56,8 +56,6 @@ def _measure_source(evidence: Evidence, source: FeatureSource) -> Measurement:
     kid = kid.model_copy(update={"real": half.value})
     coarse = _measure_coarse(evidence, source, real)
     return Measurement(scores=[kid, half, *coarse], findings=_judge_distance(evidence, kid, half, coarse))
-    shrunk = _measure_shrunk(evidence, source, first, second)
-    return Measurement(scores=[kid, half, *shrunk], findings=_judge_distance(evidence, kid, half, shrunk))
 
 
 def _make_score(
@@ -83,11 +81,8 @@ def _measure_coarse(evidence: Evidence, source: FeatureSource, real: Tensor) -> 
     """Measure one half of the real works, of few pixels, against the other half.
 
     Shrunk to a few pixels a side, and to a part of their side.
-def _measure_shrunk(evidence: Evidence, source: FeatureSource, first: Tensor, second: Tensor) -> list[Score]:
-    """Measure real works shrunk to a few pixels.
 
-    The shrunk are the first half and the others the second, since a work is near what was made of it: the distance and its
-    interval are those of independent sets. Small pictures as features would not tell them apart, so a feature extractor is needed.
+    Small pictures as features would not tell them from works, so a feature extractor is needed.
     """
     if source.sha256 == evidence.own_source.sha256 and evidence.feature_extractor is None:
         return []
@@ -102,11 +97,6 @@ def _measure_shrunk(evidence: Evidence, source: FeatureSource, first: Tensor, se
         score = _make_score(evidence, source, name, features, second, text)
         scores.append(score.model_copy(update={"is_anchor": True}))
     return scores
-    pixels = _shrunk_side(evidence)
-    features = evidence.extract_features(shrink_pictures(evidence.pictures("held_out")[: len(first)], pixels), source)
-    text = Message(code="score_kid_shrunk", values={"pixels": pixels})
-    shrunk = _make_score(evidence, source, "kid_shrunk", features, second, text)
-    return [shrunk.model_copy(update={"is_anchor": True})]
 
 
 def _coarse_sides(evidence: Evidence) -> tuple[int, int]:

@@ -11,7 +11,6 @@ from artpipe.contracts.grading import judge_score
 from artpipe.contracts.metric import Evidence, Measurement, Metric
 from artpipe.nn.style.perceptual import PerceptualLoss, StyleTransfer, StylisedPictures
 from artpipe.numerics.image_quality import noise_level
-from artpipe.numerics.intervals import mean_interval
 from artpipe.numerics.intervals import positive_mean_interval
 from artpipe.numerics.pixels import to_float
 

@@ -10,18 +10,15 @@ from hypothesis import strategies as st
 
 from artpipe.contracts.metric import split_halves
 from artpipe.metrics.accuracy import count_confusions, list_confusions
-from artpipe.metrics.class_entropy import entropy
 from artpipe.metrics.elbo import active_units, active_units_interval
-from artpipe.metrics.elbo import active_units
 from artpipe.metrics.fid import fid
 from artpipe.metrics.kid import shrink_pictures
 from artpipe.metrics.pair_distance import mean_next_distance, share_reached
 from artpipe.nn.classifier.rotation_pretext import rotate_quarters
 from artpipe.numerics import kernel_distance as kernel_distance_module
 from artpipe.numerics import nearest_neighbours, pair_products
-from artpipe.numerics.image_quality import laplacian_energy, noise_level
 from artpipe.numerics.entropy_interval import entropy
-from artpipe.numerics.image_quality import laplacian_energy
+from artpipe.numerics.image_quality import laplacian_energy, noise_level
 from artpipe.numerics.kernel_distance import kernel_distance
 from artpipe.numerics.nearest_neighbours import find_copies, find_nearest, mean_pair_distance
 from artpipe.numerics.prdc import PrdcShares, measure_prdc
