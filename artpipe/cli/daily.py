@@ -37,11 +37,12 @@ class _CheckedProject(NamedTuple):
 def _check_all() -> _CheckedProject:
     from artpipe.project.pinned_version import explain_other_version
     from artpipe.project.presets import check_presets
-    from artpipe.project.validation import check_project
+    from artpipe.project.validation import check_project, explain_unused_titles
 
     sentence = check_project()
     check_presets()
-    return _CheckedProject(sentence, explain_other_version() or "")
+    notes = explain_other_version(), explain_unused_titles()
+    return _CheckedProject(sentence, "; ".join(filter(None, notes)))
 
 
 @daily_commands.command(rich_help_panel=DAILY, short_help="Bring everything, or some models, up to date.")

@@ -51,7 +51,7 @@ class VerdictBounds(BaseModel):
     under_trained_coverage: _Share = 0.3  # the same, from which on likeness is fair
     good_coverage: _Share = 0.6
     under_trained_precision: _Share = 0.3  # of the pictures that fall among real works
-    good_precision: _Share = 0.8  # the same, of the share that new works reach
+    good_precision: _Share = 0.75  # the same, of the share that new works reach
     good_size: _Share = (
         0.75  # of the side of real works: those shown so small are as far from works as good pictures may be
     )

@@ -14,7 +14,7 @@ from artpipe.code.stage_fingerprints import code_signature, files_signature
 from artpipe.config.params import Params, load_params, read_yaml
 from artpipe.config.safe_yaml import require_no_conflict
 from artpipe.config.secret_scan import refuse_secrets
-from artpipe.errors import UserError
+from artpipe.errors import UserError, did_you_mean
 from artpipe.project.dvc_yaml import require_whole_graph
 from artpipe.project.entry_validation import (
     check_dataset,
@@ -28,6 +28,7 @@ from artpipe.storage.dvc_check import require_dvc, require_no_nested_dvc
 from artpipe.storage.dvc_command import require_lockable
 from artpipe.system.atomic_files import write_text
 from artpipe.system.hashing import sha256_bytes, sha256_file
+from artpipe.system.plain_text import to_printable
 
 _FILE = "params.yaml"
 _CHECKED = STATE / "checked-entries"
@@ -69,6 +70,21 @@ def check_project(root: Path = Path()) -> str:
     record_new_plugins(root)
     require_recorded_code(root)
     return f"{_FILE} is fine: {_count_noun(params.datasets, 'dataset')}, {_count_noun(params.models, 'model')}"
+
+
+def explain_unused_titles(root: Path = Path()) -> str:
+    """Return a line on titles in params.yaml of no model; empty where there are none.
+
+    A title may outlive its model, so it is no mistake; a typing error in its name is told all the same.
+    """
+    params = load_params(root / _FILE)
+    untitled = [name for name in params.models if name not in params.gallery.titles]
+    unused = [
+        f"`{to_printable(name[:200])}`{did_you_mean(name, untitled).rstrip('?')}"
+        for name in params.gallery.titles
+        if name not in params.models
+    ]
+    return f"{_FILE}: `gallery.titles` names what is no model: {', '.join(unused)}" if unused else ""
 
 
 def _entries_are_checked(root: Path = Path()) -> bool:

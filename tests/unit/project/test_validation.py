@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from artpipe import plugins
+from artpipe.config.params import load_params
 from artpipe.storage.running_work import RUN_LOCKS
 from artpipe.system.locks import hold_lock
 
@@ -32,6 +33,15 @@ def test_a_good_project_is_told_so(studio, artpipe):
         0,
         {"ok": True, "summary": "params.yaml is fine: 1 dataset, 1 model", "note": ""},
     )
+
+
+def test_a_title_of_no_model_is_noted(studio, artpipe):
+    """A title may outlive its model: `check` passes, names it, and the untitled model that may be meant."""
+    model = next(iter(load_params(Path("params.yaml")).models))
+    edit("gallery: {", f"gallery: {{titles: {{{model}s: Shapes, zz: Gone}}, ")
+    note = f"params.yaml: `gallery.titles` names what is no model: `{model}s`, did you mean `{model}`, `zz`"
+    assert artpipe("check") == (0, "params.yaml is fine: 1 dataset, 1 model\n", f"note: {note}\n")
+    assert json.loads(artpipe("check", "--json")[1])["note"] == note
 
 
 def test_a_mistake_hides_no_run(studio, artpipe):
