@@ -37,7 +37,7 @@ from artpipe.numerics.patch_synthesis import (
 )
 from artpipe.numerics.pixels import to_float
 from artpipe.numerics.source_map import Composition, colour_source_map, measure_share_in_place, measure_work_shares
-from artpipe.numerics.work_choice import choose_clear_works
+from artpipe.numerics.work_choice import choose_self_similar_works
 
 _COPY = 0.9  # of a picture, in its own place: from here on it is said to be a copy
 
@@ -49,7 +49,7 @@ class Params(TrainParams):
     batch_size: Positive = 1  # not used: every picture grows at every step
     evaluate_every_steps: Positive = 6
     log_every_steps: Positive = 1
-    works: tuple[str, ...] = ()  # classes whose first work is used; where empty, clear ones that differ most
+    works: tuple[str, ...] = ()  # classes whose first work is used; where empty, ones whose parts can change places
     count: Positive = 3  # how many those are
     variations: int = Field(default=2, ge=0)  # of each work
     mixtures: int = Field(default=2, ge=0)  # of two works each
@@ -96,10 +96,10 @@ class Patches(Learner[Params]):
             self.register_buffer(f"matches_{index}", torch.zeros(job.size(size), dtype=torch.int32))
 
     def prepare_training(self, works: Batch) -> None:
-        """Choose the works: the first of each named class, or clear ones that differ."""
+        """Choose the works: the first of each named class, or ones like themselves."""
         names, spec = self.params.works, self.spec
         rows = [find_first_works(works, spec, name)[0] for name in names]
-        rows = rows or choose_clear_works(works["images"], len(self.images))
+        rows = rows or choose_self_similar_works(works["images"], len(self.images))
         if len(rows) < len(self.images):
             raise UserError(
                 f"dataset `{spec.dataset}` has {len(rows)} works to train on, {len(self.images)} wanted; lower `count`"
@@ -252,7 +252,7 @@ MODEL_INFO = ModelInfo(
     hub_task="image-to-image",
     nanoseconds_per_pixel=20_000,
     evaluation_seconds=9.0,
-    multipliers=("works",),
+    multipliers=("works", "count"),
     class_parameters=("works",),
     first_look=0.1,  # by then the layouts are made
     miniature_steps=12,  # as few as show each level and bear what its start costs
@@ -264,6 +264,7 @@ MODEL_INFO = ModelInfo(
         sizes=(128, 1024),
         promise="variations and mixtures, put together of the pixels of a few works",
     ),
+    starting_params={"count": 6, "mixtures": 3, "analogies": 2},
     wall_texts={
         "variation": WallText(
             heading="Variations",

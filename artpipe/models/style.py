@@ -263,7 +263,7 @@ MODEL_INFO = ModelInfo(
     new_datasets=NewDatasets(
         most_works=4000, size=256, sizes=(128, 512), promise="works painted again in the strokes of others"
     ),
-    starting_params={"chosen": 4},
+    starting_params={"chosen": 6},
     wall_texts={
         "stylisation": WallText(
             heading="Stylisations",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal, Self
 from pydantic import Field, model_validator
 
 from artpipe.config.params import SplitParams
+from artpipe.modalities.picture.frame_edges import find_inner_box
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,6 +28,7 @@ class PictureParams(SplitParams):
     trim: bool = False  # uniform borders away
     trim_tolerance: int = Field(default=16, ge=0, le=255)  # how far a border's pixels may be from its colour
     trim_bleed: int = Field(default=2, ge=0)  # lines cut besides, where a border was
+    trim_edges: float = Field(default=0.0, ge=0, le=0.2)  # of a side, within which edges of a frame or scan are cut off
     fit: Literal["crop", "pad"] = "crop"
     tiles: int = Field(default=0, ge=0, le=64)  # squares along the shorter side, at most; 0: the whole as one square
     background: Literal["white", "black"] = "white"  # under transparency and in padding
@@ -55,16 +57,28 @@ def fit_to_squares(image: "Image.Image", params: PictureParams) -> "Image.Image"
     from PIL import Image, ImageOps
 
     image = image.convert("L" if params.channels == 1 else "RGB")
-    if params.trim:
-        box = find_content_box(image, params.trim_tolerance, params.trim_bleed)
-        if params.fit == "crop" and not params.tiles:
-            box = widen_to_square(image, box, params.trim_tolerance)
-        image = image.crop(box)
+    image = trim_borders(image, params)
     size, lanczos = params.size, Image.Resampling.LANCZOS
     if params.fit == "pad":
         return ImageOps.pad(image, (size, size), lanczos, color=params.background)
     rows, columns = tile_grid(image.size, params)
     return ImageOps.fit(image, (columns * size, rows * size), lanczos)
+
+
+def trim_borders(image: "Image.Image", params: PictureParams) -> "Image.Image":
+    """Return a picture without plain borders, and without the edges of a frame.
+
+    A subject on plain ground is no framed picture: where its box is widened, no edge is looked for.
+    """
+    box = whole = (0, 0, *image.size)
+    if params.trim:
+        content = box = find_content_box(image, params.trim_tolerance, params.trim_bleed)
+        if params.fit == "crop" and not params.tiles:
+            box = widen_to_square(image, box, params.trim_tolerance)
+        if box != content:
+            return image.crop(box)
+    image = image.crop(box) if box != whole else image
+    return image.crop(find_inner_box(image, params.trim_edges)) if params.trim_edges else image
 
 
 def tile_grid(size: tuple[int, int], params: PictureParams) -> tuple[int, int]:

@@ -64,4 +64,4 @@ def _fits_as_it_is(shape: tuple[int, ...], params: PictureParams, max_megapixels
     """Return whether `fit_to_squares` leaves pictures of a shape as they are."""
     _, height, width = shape
     is_small = width * height <= max_megapixels * 1e6
-    return height == width == params.size and not params.trim and is_small
+    return height == width == params.size and not (params.trim or params.trim_edges) and is_small

