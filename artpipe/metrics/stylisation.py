@@ -9,7 +9,7 @@ from artpipe.config.verdict_bounds import VerdictBounds
 from artpipe.contracts.fine_detail import judge_noise
 from artpipe.contracts.grading import judge_score
 from artpipe.contracts.metric import Evidence, Measurement, Metric
-from artpipe.nn.style.perceptual import PerceptualLoss, StyleTransfer, StylisedPictures
+from artpipe.nn.style.perceptual import PerceptualLoss, StyleTransfer, StylisedPictures, content_dissimilarity
 from artpipe.numerics.image_quality import noise_level
 from artpipe.numerics.intervals import positive_mean_interval
 from artpipe.numerics.pixels import to_float
@@ -69,12 +69,13 @@ def _split_pictures(stylised: StylisedPictures) -> list[StylisedPictures]:
 def _measure_picture(loss: PerceptualLoss, stylised: StylisedPictures) -> tuple[float, float, float]:
     """Return content distance, style distance and style distance before.
 
-    Before is that of the photograph; there is one picture.
+    Before is that of the photograph; there is one picture. The content distance is `content_dissimilarity`.
     """
     content, style = loss.content_features(stylised.contents), loss.style_grams(stylised.styles)
-    after = loss.distances(stylised.pictures, content, style)
-    before = loss.distances(stylised.contents, content, style)
-    return float(after[0]), float(after[1]), float(before[1])
+    _, after = loss.distances(stylised.pictures, content, style)
+    _, before = loss.distances(stylised.contents, content, style)
+    lost = content_dissimilarity(loss.content_features(stylised.pictures), content)
+    return float(lost), float(after), float(before)
 
 
 def _make_score(name: str, values: Sequence[float], code: str) -> Score:

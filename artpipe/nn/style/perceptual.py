@@ -162,6 +162,21 @@ class PerceptualLoss:
         return torch.stack(content_distances).mean(0), torch.stack(style_distances).mean(0)
 
 
+def content_dissimilarity(features: Mapping[str, Tensor], content: Mapping[str, Tensor]) -> Tensor:
+    """Return one less the correlation ``(B,)`` of features and those of a content.
+
+    They are ``(B, C, h, w)`` by layer, each channel without its mean; the mean over layers is 0 for the same and about 1 for anything unrelated,
+    however plain the content is. A distance relative to the content's own size is far above 1 there.
+    """
+    rows = [_correlation(features[layer], content[layer]) for layer in content]
+    return 1 - torch.stack(rows).mean(0)
+
+
+def _correlation(values: Tensor, targets: Tensor) -> Tensor:
+    rows = [(maps - maps.mean((2, 3), keepdim=True)).flatten(1) for maps in (values, targets)]
+    return F.cosine_similarity(*rows, dim=1)
+
+
 def _relative_distance(values: Tensor, targets: Tensor) -> Tensor:
     return (values - targets).square().flatten(1).sum(1) / targets.square().flatten(1).sum(1).clamp_min(1.0e-12)
 

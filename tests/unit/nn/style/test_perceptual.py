@@ -7,6 +7,7 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 
 from artpipe.nn.style.perceptual import (
+    content_dissimilarity,
     PerceptualLoss,
     PerceptualNetwork,
     TrainedWeights,
@@ -58,6 +59,18 @@ def test_distances_are_relative(network):
     far, strange = eye.distances(images, *halves)
     assert torch.allclose(far, torch.ones(2))
     assert torch.allclose(strange, torch.full((2,), 9.0))
+
+
+def test_unrelated_content_is_about_1_from_plain_content_too():
+    """0 of the same, whatever its contrast; 1 of independent maps, 2 of the negative; the loss is far above 1 where content is plain."""
+    generator = torch.Generator().manual_seed(1)
+    plain, busy = 0.1 * torch.randn(3, 8, 20, 20, generator=generator), torch.randn(3, 8, 20, 20, generator=generator)
+    content = {"a": plain, "b": plain}
+    assert content_dissimilarity(content, content).abs().max() < 1e-6
+    assert content_dissimilarity({"a": 5 * plain + 2, "b": plain}, content).abs().max() < 1e-5
+    assert (content_dissimilarity({"a": busy, "b": busy}, content) - 1).abs().max() < 0.1
+    assert (content_dissimilarity({"a": -plain, "b": -plain}, content) - 2).abs().max() < 1e-6
+    assert ((busy - plain).square().sum() / plain.square().sum()) > 50
 
 
 def test_the_network_is_that_of_the_paper(network):
