@@ -173,8 +173,8 @@ def content_dissimilarity(features: Mapping[str, Tensor], content: Mapping[str, 
 
 
 def _correlation(values: Tensor, targets: Tensor) -> Tensor:
-    rows = [(maps - maps.mean((2, 3), keepdim=True)).flatten(1) for maps in (values, targets)]
-    return F.cosine_similarity(*rows, dim=1)
+    values, targets = ((maps - maps.mean((2, 3), keepdim=True)).flatten(1) for maps in (values, targets))
+    return F.cosine_similarity(values, targets, dim=1)
 
 
 def _relative_distance(values: Tensor, targets: Tensor) -> Tensor:

@@ -7,10 +7,10 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 
 from artpipe.nn.style.perceptual import (
-    content_dissimilarity,
     PerceptualLoss,
     PerceptualNetwork,
     TrainedWeights,
+    content_dissimilarity,
     gram_matrix,
     resize,
     total_variation,
