@@ -261,7 +261,7 @@ MODEL_INFO = ModelInfo(
     new_datasets=NewDatasets(
         most_works=4000,
         size=256,
-        sizes=(128, 1024),
+        sizes=(24, 1024),
         promise="variations and mixtures, put together of the pixels of a few works",
     ),
     starting_params={"count": 6, "mixtures": 3, "analogies": 2},

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,7 +11,7 @@ from artpipe.contracts.plugin_info import medium_info
 from artpipe.layout.layout_summary import LayoutSummary
 from artpipe.preprocessing.jobs import work_kinds
 from artpipe.project.detection import make_preprocess_params, may_hold_many_works
-from artpipe.project.first_models import FirstModels, NewWorks, choose_first_models
+from artpipe.project.first_models import FirstModels, NewWorks, SizedModels, choose_first_models
 from artpipe.project.new_entries import has_weights, make_dataset_entry
 from artpipe.project.params_file import PARAMS
 from artpipe.project.spread_works import measure_short_side
@@ -63,6 +64,7 @@ def choose_models(
 ) -> FirstModels:
     """Return the models that works at `source` begin with; change nothing."""
 
+    @cache
     def measure_side() -> int:
         return 0 if may_hold_many_works(source) else measure_short_side(entry.model_copy(update={"path": str(source)}))
 
@@ -76,16 +78,17 @@ def make_first_entries(
 ) -> FirstEntries:
     """Return the entries of a dataset and of its models."""
 
-    def make_entry(size: int, title: str) -> Mapping[str, Any]:
+    def make_entry(models: SizedModels, title: str) -> Mapping[str, Any]:
         known = about.model_copy(update={"title": title})
-        return make_dataset_entry(target, known, medium, make_preprocess_params(medium, size), ingest)
+        preprocess = make_preprocess_params(medium, models.size, is_own_size=models.is_own_size)
+        return make_dataset_entry(target, known, medium, preprocess, ingest)
 
-    datasets = {name: make_entry(first.large.size, about.title)}
+    datasets = {name: make_entry(first.large, about.title)}
     models = [NewModel(f"{name}-{kind}", kind, name) for kind in first.large.kinds]
     lines = list(first.lines)
     if first.small:
         small = f"{name}-small"
-        datasets[small] = make_entry(first.small.size, f"{about.title}, {first.small.size} px" if about.title else "")
+        datasets[small] = make_entry(first.small, f"{about.title}, {first.small.size} px" if about.title else "")
         models += [NewModel(f"{name}-{kind}", kind, small) for kind in first.small.kinds]
         factor = (first.large.size / first.small.size) ** 2
         lines.append(

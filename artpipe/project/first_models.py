@@ -2,18 +2,23 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from artpipe import plugins
 from artpipe.contracts.plugin_info import NewDatasets, medium_info, model_info
 from artpipe.layout.work_kinds import format_count
 
+_LEAST_SIDE = 16  # pixels; smaller works are enlarged to it
+_LARGER = 1.5  # times the size of what learns from many; less is not worth a second size
+_SIDE_UNIT = 8  # pixels; a side is a multiple of it, so that networks halve it thrice
 
-@dataclass(frozen=True)
-class SizedModels:
+
+class SizedModels(NamedTuple):
     """Kinds that learn from the works at one size."""
 
     kinds: tuple[str, ...]
     size: int  # side of the pictures, in pixels
+    is_own_size: bool = False  # of works that are smaller than the kinds want
 
 
 @dataclass(frozen=True)
@@ -60,14 +65,15 @@ def choose_first_models(
 
     Kinds say themselves how many works and which size they want. Of the kinds with enough works, those that want most of
     them go together, and those that are asked in words where there are captions, at the least size that these want. Where
-    works are large, kinds that make large pictures of a few works stay beside them, at their own size. `size` and `named`
-    are what a person said, None for nothing. Without `weights` no kind is chosen that needs trained ones.
+    works are large, kinds that make large pictures of a few works stay beside them, at their own size; works that are smaller
+    than wanted are not enlarged. `size` and `named` are what a person said, None for nothing. Without `weights` no kind is
+    chosen that needs trained ones.
     """
     rules = {kind: rule for kind, rule in _find_rules(works.medium).items() if weights or not _needs_weights(kind)}
-    chosen = _choose_kinds(rules, works, size) if named is None else list(named)
-    sizes = [rules[kind].size for kind in chosen if kind in rules and rules[kind].size]
-    chosen_size = size or min(sizes, default=0) or medium_info(works.medium).default_size
-    models = SizedModels(tuple(chosen), chosen_size)
+    models = _choose_sized_models(rules, works, size, named)
+    if named is None and size is None and (own_size := _find_own_size(works, models)):
+        models = _choose_sized_models(rules, works, own_size, named)._replace(is_own_size=True)
+    chosen = list(models.kinds)
     large = _find_large_models(rules, works, models) if named is None and size is None else None
     chosen = [*large.kinds, *chosen] if large else chosen
     lines = [f"{kind}: {rules[kind].promise}" for kind in chosen if kind in rules and rules[kind].promise]
@@ -76,21 +82,43 @@ def choose_first_models(
         wanted = max(works.least_works(rules[kind]) for kind in few)
         lines.append(f"{_join(few)}: {works.describe()} are few to learn from, {wanted:,} or more are wanted")
     if named is None:
-        lines += _describe_absent(rules, chosen, works)
+        own_size = next((sized.size for sized in (large, models) if sized and sized.is_own_size), 0)
+        lines += _describe_absent(rules, chosen, works, own_size)
     return FirstModels(large or models, models if large else None, tuple(lines))
 
 
+def _choose_sized_models(
+    rules: Mapping[str, NewDatasets], works: NewWorks, size: int | None, named: Sequence[str] | None
+) -> SizedModels:
+    kinds = _choose_kinds(rules, works, size) if named is None else list(named)
+    sizes = [rules[kind].size for kind in kinds if kind in rules and rules[kind].size]
+    return SizedModels(tuple(kinds), size or min(sizes, default=0) or medium_info(works.medium).default_size)
+
+
+def _find_own_size(works: NewWorks, models: SizedModels) -> int:
+    """Return the size of works that are smaller than wanted; 0 of others."""
+    side = works.measure_side()
+    return max(_LEAST_SIDE, side // _SIDE_UNIT * _SIDE_UNIT) if 0 < side < models.size else 0
+
+
 def _find_large_models(rules: Mapping[str, NewDatasets], works: NewWorks, models: SizedModels) -> SizedModels | None:
-    """Return the kinds that cannot do with the size of others, if works are as large."""
+    """Return the kinds that want larger pictures than others, if works are larger.
+
+    At the size that they want, or else at that of the works.
+    """
     kinds = [
         kind
         for kind, rule in rules.items()
         if kind not in models.kinds
-        and rule.sizes[0] > models.size
+        and rule.size > models.size
         and works.least_works(rule) <= works.count <= (rule.most_works or works.count)
     ]
-    size = min((rules[kind].size for kind in kinds), default=0)
-    return SizedModels(tuple(kinds), size) if kinds and works.measure_side() >= size else None
+    wanted = SizedModels(tuple(kinds), min((rules[kind].size for kind in kinds), default=0))
+    size = _find_own_size(works, wanted) or wanted.size
+    fitting = tuple(kind for kind in kinds if rules[kind].sizes[0] <= size)
+    if not fitting or not works.measure_side() or size < _LARGER * models.size:
+        return None
+    return SizedModels(fitting, size, is_own_size=size < wanted.size)
 
 
 def _choose_kinds(rules: Mapping[str, NewDatasets], works: NewWorks, size: int | None) -> list[str]:
@@ -128,7 +156,9 @@ def _needs_weights(kind: str) -> bool:
     return model_info(kind).pretrained == "weights"
 
 
-def _describe_absent(rules: Mapping[str, NewDatasets], chosen: Sequence[str], works: NewWorks) -> list[str]:
+def _describe_absent(
+    rules: Mapping[str, NewDatasets], chosen: Sequence[str], works: NewWorks, own_size: int
+) -> list[str]:
     absent = [kind for kind in rules if kind not in chosen]
     others = [kind for kind in absent if works.least_works(rules[kind]) <= works.count]
     wants = {
@@ -146,7 +176,8 @@ def _describe_absent(rules: Mapping[str, NewDatasets], chosen: Sequence[str], wo
         )
     if others:
         side = max(rules[kind].size for kind in others)
-        lines.append(f"not {_join(others)}: of pictures of {side} pixels, `--size {side}`")
+        advice = f"; most of these have {own_size} or little more" if own_size else f", `--size {side}`"
+        lines.append(f"not {_join(others)}: of pictures of {side} pixels{advice}")
     return lines
 
 

@@ -91,7 +91,7 @@ def test_captions_are_told(monkeypatch):
     ("works", "captioned", "short_side", "large", "small"),
     [
         (399, True, 512, ("collage",), None),
-        (400, True, 255, ("asked",), None),
+        (400, True, 127, ("asked",), None),  # too small for the collage
         (400, True, 256, ("collage",), ("asked",)),
         (400, False, 512, ("collage",), None),
         (1000, False, 512, ("collage",), ("dream", "judge", "asked")),
@@ -105,3 +105,46 @@ def test_large_works_stay_large(monkeypatch, works, captioned, short_side, large
     chosen = choose_first_models(NewWorks("picture", works, "picture", captioned, lambda: short_side), None, None)
     assert chosen.large == SizedModels(large, 256 if "collage" in large else 32)
     assert chosen.small == (SizedModels(small, 32) if small else None)
+
+
+@pytest.mark.parametrize(
+    ("works", "side", "kinds", "size", "is_own_size"),
+    [
+        (100, 0, ("collage",), 256, False),  # not known
+        (100, 255, ("collage",), 248, True),
+        (100, 300, ("collage",), 256, False),
+        (2000, 60, ("dream", "judge"), 56, True),
+        (2000, 64, ("dream", "judge"), 64, False),
+        (2000, 5, ("dream", "judge"), 16, True),
+    ],
+)
+def test_small_works_are_not_enlarged(works, side, kinds, size, is_own_size):
+    """Works that are smaller than their kinds want have their own size, a multiple of 8."""
+    chosen = choose_first_models(NewWorks("picture", works, "picture", measure_side=lambda: side), None, None)
+    assert chosen.large == SizedModels(kinds, size, is_own_size)
+
+
+def test_what_small_works_are_too_small_for():
+    """Of works smaller than a kind can do with, a line says so; what a person named or a size is left alone."""
+    rules = {**RULES, "pieces": NewDatasets(size=256, sizes=(24, 512), promise="pieces")}
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(first_models, "_find_rules", lambda medium: rules)
+        works = NewWorks("picture", 100, "picture", measure_side=lambda: 60)
+        small = choose_first_models(works, None, None)
+        assert small.large == SizedModels(("pieces",), 56, True)
+        assert "not collage: of pictures of 256 pixels; most of these have 56 or little more" in small.lines
+        assert choose_first_models(works, 256, None).large == SizedModels(("collage", "pieces"), 256)
+        assert choose_first_models(works, None, ["collage"]).large == SizedModels(("collage",), 256)
+
+
+def test_works_of_middle_size_stay_at_it():
+    """Beside what learns at 32 pixels, works of 255 keep 248, and are not enlarged to 256; of 47 there is one size."""
+    rules = {**RULES, "pieces": NewDatasets(size=256, sizes=(24, 512), most_works=4000), "asked": ASKED}
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(first_models, "_find_rules", lambda medium: rules)
+        sides = {255: SizedModels(("collage", "pieces"), 248, True), 60: SizedModels(("pieces",), 56, True)}
+        for side, large in sides.items():
+            chosen = choose_first_models(NewWorks("picture", 400, "picture", True, lambda side=side: side), None, None)
+            assert (chosen.large, chosen.small) == (large, SizedModels(("asked",), 32))
+        chosen = choose_first_models(NewWorks("picture", 400, "picture", True, lambda: 47), None, None)
+        assert (chosen.large, chosen.small) == (SizedModels(("asked",), 32), None)
