@@ -38,40 +38,10 @@ _COUNTED_PIXELS = 1 << 20  # of a channel at a time: 8 MiB
 _SHEET = SheetStyle()
 _SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff")
 _SIDECARS = (  # captions, tags, labels, boxes; what cameras and editors write; arrays
-    *(
-        ".txt",
-        ".caption",
-        ".captions",
-        ".cap",
-        ".tags",
-        ".json",
-        ".xml",
-        ".cls",
-        ".csv",
-        ".yaml",
-        ".yml",
-        ".pts",
-        ".lab",
-    ),
-    *(
-        ".xmp",
-        ".aae",
-        ".thm",
-        ".pp3",
-        ".dop",
-        ".on1",
-        ".mov",
-        ".mp4",
-        ".wav",
-        ".cr2",
-        ".cr3",
-        ".nef",
-        ".arw",
-        ".dng",
-        ".raf",
-    ),
-    *(".npy", ".npz", ".mat", ".html", ".nfo"),
-)
+    ".txt", ".caption", ".captions", ".cap", ".tags", ".json", ".xml", ".cls", ".csv", ".yaml", ".yml", ".pts", ".lab",
+    ".xmp", ".aae", ".thm", ".pp3", ".dop", ".on1", ".mov", ".mp4", ".wav", ".cr2", ".cr3", ".nef", ".arw", ".dng", ".raf",
+    ".npy", ".npz", ".mat", ".html", ".nfo",
+)  # fmt: skip
 
 
 @with_batch_job(inspect_grey_pictures)
