@@ -131,7 +131,7 @@ class MediumInfo(Settings):
     preprocess_milliseconds: tuple[NonNegative, NonNegative] = (1.0, 300.0)
     axes: Literal[1, 2] = 1  # a row has size ** axes values: tokens, or pixels of a square whose side `--size` says
     starting_params: Mapping[str, Any] = {}  # of `preprocess`, for a new dataset
-    small_side: int = 0  # of works smaller than that, at their own size, `small_params` are the starting ones instead
+    small_side: int = 0  # pixels; of smaller works `small_params` are the starting ones instead
     small_params: Mapping[str, Any] = {}
     preset_sizes: Mapping[str, int] = {}  # by preset: what the size grows to where the works are as large
     preview_job: str = (

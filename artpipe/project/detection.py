@@ -107,13 +107,13 @@ def may_hold_many_works(path: Path) -> bool:
     return any(kind.many and start and kind.matches(start, path.name) for kind in work_kinds().values())
 
 
-def make_preprocess_params(medium: str, size: int, *, is_own_size: bool = False) -> dict[str, Any]:
+def make_preprocess_params(medium: str, size: int, short_side: int = 0) -> dict[str, Any]:
     """Return the preprocess parameters that a new dataset begins with.
 
-    `size` is the side of pictures, in pixels; `is_own_size` where it is that of small works.
+    `size` is the side of pictures, in pixels; `short_side` the shorter one of most works, 0 where it is not known.
     """
     info = medium_info(medium)
-    starting_params = info.small_params if is_own_size and size < info.small_side else info.starting_params
+    starting_params = info.small_params if 0 < short_side < info.small_side else info.starting_params
     size_params = {info.size_parameter: size} if info.axes == 2 else {}  # noqa: PLR2004 - a square
     return {**size_params, **starting_params, **_SPLIT_SHARES}
 

@@ -80,7 +80,7 @@ def make_first_entries(
 
     def make_entry(models: SizedModels, title: str) -> Mapping[str, Any]:
         known = about.model_copy(update={"title": title})
-        preprocess = make_preprocess_params(medium, models.size, is_own_size=models.is_own_size)
+        preprocess = make_preprocess_params(medium, models.size, first.short_side)
         return make_dataset_entry(target, known, medium, preprocess, ingest)
 
     datasets = {name: make_entry(first.large, about.title)}

@@ -10,7 +10,7 @@ from artpipe.layout.work_kinds import format_count
 
 _LEAST_SIDE = 16  # pixels; smaller works are enlarged to it
 _LARGER = 1.5  # times the size of what learns from many; less is not worth a second size
-_SIDE_UNIT = 8  # pixels; a side is a multiple of it, so that networks halve it thrice
+_SIDE_UNIT = 4  # pixels; a side is a multiple of it, so that networks halve it twice
 
 
 class SizedModels(NamedTuple):
@@ -32,6 +32,7 @@ class FirstModels:
     large: SizedModels
     small: SizedModels | None
     lines: tuple[str, ...]
+    short_side: int = 0  # of most works, in pixels; 0: not known
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -84,7 +85,7 @@ def choose_first_models(
     if named is None:
         own_size = next((sized.size for sized in (large, models) if sized and sized.is_own_size), 0)
         lines += _describe_absent(rules, chosen, works, own_size)
-    return FirstModels(large or models, models if large else None, tuple(lines))
+    return FirstModels(large or models, models if large else None, tuple(lines), works.measure_side())
 
 
 def _choose_sized_models(

@@ -67,6 +67,15 @@ def test_without_a_classifier_a_model_is_its_own_feature_extractor(studio, pictu
     assert params()["models"]["mine-gan"]["pretrained"] == "data/shards/mine"
 
 
+def test_small_works_are_kept_whole(studio, pictures, artpipe, tmp_path):
+    """Works of 24 pixels have that size and no trimming; of 120 pixels they are trimmed, and their edges cut off."""
+    artpipe("dataset", "add", "--no-plan", pictures, "--name", "mine", "--models", "patches")
+    artpipe("dataset", "add", "--no-plan", str(draw_shapes(tmp_path / "larger", side=120)), "--name", "larger")
+    mine, larger = (params()["datasets"][name]["preprocess"] for name in ("mine", "larger"))
+    assert (mine.get("trim"), mine.get("trim_edges")) == (None, None)
+    assert (larger["size"], larger["trim"], larger["trim_edges"]) == (120, True, 0.06)
+
+
 def test_two_sizes_of_the_same_files(studio, pictures, artpipe, monkeypatch):
     """A second entry reads the same files, which leave with the last of both, and come back with it first."""
     sizes = FirstModels(SizedModels(("patches",), 256), SizedModels(("flow",), 32), ())

@@ -111,15 +111,15 @@ def test_large_works_stay_large(monkeypatch, works, captioned, short_side, large
     ("works", "side", "kinds", "size", "is_own_size"),
     [
         (100, 0, ("collage",), 256, False),  # not known
-        (100, 255, ("collage",), 248, True),
+        (100, 255, ("collage",), 252, True),
         (100, 300, ("collage",), 256, False),
-        (2000, 60, ("dream", "judge"), 56, True),
+        (2000, 60, ("dream", "judge"), 60, True),
         (2000, 64, ("dream", "judge"), 64, False),
         (2000, 5, ("dream", "judge"), 16, True),
     ],
 )
 def test_small_works_are_not_enlarged(works, side, kinds, size, is_own_size):
-    """Works that are smaller than their kinds want have their own size, a multiple of 8."""
+    """Works that are smaller than their kinds want have their own size, a multiple of 4."""
     chosen = choose_first_models(NewWorks("picture", works, "picture", measure_side=lambda: side), None, None)
     assert chosen.large == SizedModels(kinds, size, is_own_size)
 
@@ -131,18 +131,18 @@ def test_what_small_works_are_too_small_for():
         patched.setattr(first_models, "_find_rules", lambda medium: rules)
         works = NewWorks("picture", 100, "picture", measure_side=lambda: 60)
         small = choose_first_models(works, None, None)
-        assert small.large == SizedModels(("pieces",), 56, True)
-        assert "not collage: of pictures of 256 pixels; most of these have 56 or little more" in small.lines
+        assert small.large == SizedModels(("pieces",), 60, True)
+        assert "not collage: of pictures of 256 pixels; most of these have 60 or little more" in small.lines
         assert choose_first_models(works, 256, None).large == SizedModels(("collage", "pieces"), 256)
         assert choose_first_models(works, None, ["collage"]).large == SizedModels(("collage",), 256)
 
 
 def test_works_of_middle_size_stay_at_it():
-    """Beside what learns at 32 pixels, works of 255 keep 248, and are not enlarged to 256; of 47 there is one size."""
+    """Beside what learns at 32 pixels, works of 255 keep 252, and are not enlarged to 256; of 47 there is one size."""
     rules = {**RULES, "pieces": NewDatasets(size=256, sizes=(24, 512), most_works=4000), "asked": ASKED}
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(first_models, "_find_rules", lambda medium: rules)
-        sides = {255: SizedModels(("collage", "pieces"), 248, True), 60: SizedModels(("pieces",), 56, True)}
+        sides = {255: SizedModels(("collage", "pieces"), 252, True), 60: SizedModels(("pieces",), 60, True)}
         for side, large in sides.items():
             chosen = choose_first_models(NewWorks("picture", 400, "picture", True, lambda side=side: side), None, None)
             assert (chosen.large, chosen.small) == (large, SizedModels(("asked",), 32))
