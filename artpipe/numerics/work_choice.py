@@ -36,7 +36,8 @@ def choose_self_similar_works(images: Tensor, count: int) -> list[int]:
     small, clear = _order_clear_works(images, count, [])
     candidates = clear[: max(count, _CANDIDATES)]
     strangeness = torch.stack([measure_strangeness(images[row]) for row in candidates])
-    alike = candidates[strangeness.argsort(stable=True)[: max(count, int(_ALIKE_SHARE * len(candidates)))]]
+    least = strangeness.argsort(stable=True)[: max(count, int(_ALIKE_SHARE * len(candidates)))]
+    alike = candidates[least.sort().values]  # the clearest first: a plain sky is the most like itself
     return [int(alike[i]) for i in spread(small[alike].flatten(1), count)]
 
 
