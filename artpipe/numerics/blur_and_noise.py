@@ -1,19 +1,15 @@
-"""How blurred the edges of a picture are, and how strong its noise is."""
+"""Blur, gradients and edges of brightness, and the noise of a picture."""
+
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
-_BEFORE = 0.8  # pixels: sigma of the blur against noise; edges are compared under twice that
-_BROAD = 1.5  # pixels
-_DIFFERENCE_VARIANCE = 1 / 3  # of a central difference, which is a box of two pixels
-_WEAKEST_EDGE = 3.0  # levels of 255 per pixel, after the first blur
-_FEWEST_EDGES = 40  # places on edges
-_STRONGEST_SHARE = 0.3  # of the places on edges: the others are likelier to be two edges beside each other
 _BLOCK = 32  # pixels a side
 _MOST_BLOCKS = 24  # along a side
 _SMOOTH_SHARE = 0.2  # of the blocks
-_FEWEST_BLOCKS = 4
+FEWEST_BLOCKS = 4
 _CLIPPED = 0.02  # share of a block's pixels that may be black or white: noise is cut off there
 
 
@@ -50,42 +46,18 @@ def thin_edges(down: Floats, right: Floats) -> NDArray[np.bool_]:
     return largest
 
 
-def edge_width(levels: Floats) -> float | None:
-    """Return the blur of the strongest edges: sigma of a Gaussian, in pixels.
+class NoiseReading(NamedTuple):
+    """The standard deviation in levels of 255, and the blocks that could be read."""
 
-    A step under a Gaussian of sigma s becomes less steep by a known ratio when it is blurred again, which gives s (Zhuo &
-    Sim 2011). None where there are too few edges.
-
-    Args:
-        levels: ``(H, W)`` of one brightness, in [0, 255].
-    """
-    width = _edge_width_at(levels, _BEFORE)
-    if width is None or width < _BROAD:
-        return width
-    return _edge_width_at(levels, width) or width  # a broad edge is told from noise by a broader blur
+    sigma: float | None
+    blocks: int
 
 
-def _edge_width_at(levels: Floats, before: float) -> float | None:
-    again = 2 * before
-    first = gaussian_blur(levels, before)
-    down, right = gradients(first)
-    size, blurred_size = np.hypot(down, right), np.hypot(*gradients(gaussian_blur(first, again)))
-    margin = int(np.ceil(2 * (before + again)))
-    edges = thin_edges(down, right) & (size > _WEAKEST_EDGE * _BEFORE / before)
-    edges[:margin], edges[-margin:], edges[:, :margin], edges[:, -margin:] = False, False, False, False
-    if edges.sum() < _FEWEST_EDGES:
-        return None
-    strong = edges & (size >= np.quantile(size[edges], 1 - _STRONGEST_SHARE))
-    ratio = float(np.median(size[strong] / np.maximum(blurred_size[strong], 1e-6)))
-    variance = again**2 / max(ratio**2 - 1, 1e-6) - before**2 - _DIFFERENCE_VARIANCE
-    return float(np.sqrt(max(0.0, variance)))
-
-
-def noise_sigma(pixels: NDArray[np.uint8]) -> float | None:
+def noise_sigma(pixels: NDArray[np.uint8]) -> NoiseReading:
     """Return the standard deviation of noise in even areas, in levels of 255.
 
     It is the response to a mask that ignores edges that are straight (Immerkaer 1996), in the evenest blocks, as the mean over
-    channels. None where there is no even block that is neither black nor white.
+    channels. None where fewer than four blocks are neither black nor white.
 
     Args:
         pixels: ``(H, W, C)``.
@@ -93,15 +65,16 @@ def noise_sigma(pixels: NDArray[np.uint8]) -> float | None:
     blocks = _spread_blocks(pixels)
     clipped = ((blocks <= 1) | (blocks >= 254)).mean((1, 2, 3)) > _CLIPPED  # noqa: PLR2004 - levels of 255
     blocks = blocks[~clipped].astype(np.float32)
-    if len(blocks) < _FEWEST_BLOCKS:
-        return None
+    if len(blocks) < FEWEST_BLOCKS:
+        return NoiseReading(None, len(blocks))
     parts = blocks.reshape(len(blocks), 4, _BLOCK // 4, 4, _BLOCK // 4, -1).mean((2, 4))  # 4 x 4 means of a block
     unevenness = parts.reshape(len(blocks), 16, -1).std(1).mean(1)
-    count = max(_FEWEST_BLOCKS, int(_SMOOTH_SHARE * len(blocks)))
+    count = max(FEWEST_BLOCKS, int(_SMOOTH_SHARE * len(blocks)))
     smooth = blocks[np.argsort(unevenness, kind="stable")[:count]]
     lines = smooth[:, :-2] - 2 * smooth[:, 1:-1] + smooth[:, 2:]
     response = lines[:, :, :-2] - 2 * lines[:, :, 1:-1] + lines[:, :, 2:]
-    return float(np.median(np.sqrt(np.square(response).mean((1, 2))) / 6, axis=0).mean())
+    sigma = float(np.median(np.sqrt(np.square(response).mean((1, 2))) / 6, axis=0).mean())
+    return NoiseReading(sigma, len(blocks))
 
 
 def _spread_blocks(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:

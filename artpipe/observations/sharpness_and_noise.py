@@ -1,77 +1,99 @@
-"""Sharpness and noise, at full size: how broad edges are, how even areas scatter."""
+"""Sharpness and noise, at full size: blur of the finest detail, scatter of areas."""
 
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from artpipe.contracts.observation import MeasuredNumber, Observation, ObservationResult
 from artpipe.critique.critiqued_picture import CritiquedPicture
-from artpipe.critique.grid_places import PLACES, split_into_grid
+from artpipe.critique.grid_places import PLACES
 from artpipe.language.message import Message
-from artpipe.numerics.blur_and_noise import edge_width, noise_sigma
+from artpipe.numerics.blur_and_noise import FEWEST_BLOCKS, noise_sigma
+from artpipe.numerics.detail_blur import LEAST_CONTRAST, PartDetail, measure_parts
+from artpipe.numerics.resampling_trace import LEAST_STRENGTH, RepeatedFineness, find_repeated_fineness
 
-_CRISP, _SHARP, _SOFT = 0.6, 1.2, 2.5  # pixels; less than half of one is beyond telling
+_CRISP, _SOFTER, _SOFT = 0.5, 1.0, 2.0  # pixels: below the first the pixels hide the blur
+_TRACE = (0.4, 0.9)  # pixels of blur, of which a small enlargement leaves so much
+_LIVELY_SHARE = 0.3  # of the liveliest part's contrast: fainter parts are not judged
 _DEPTH_RATIO, _DEPTH_DIFFERENCE = 2.0, 1.5  # of the softest to the sharpest part; pixels
-_LEAST_SIDE = 96  # pixels: a ninth of a smaller picture has no room to measure in
-_PART_SIDE = 384  # pixels of each ninth that are measured, about its middle
+_LEAST_SIDE = 96  # pixels: a smaller picture has no room to measure in
 _CLEAN, _VISIBLE, _STRONG = 1.0, 4.0, 10.0  # levels of 255
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def observe(picture: CritiquedPicture, models: object) -> Sequence[ObservationResult]:
-    """Measure edges in the nine parts of the picture, and noise where it is even."""
+    """Measure blur in the nine parts of the picture, and noise where it is even."""
     del models
     height, width = picture.pixels.shape[:2]
     if min(height, width) < _LEAST_SIDE:
         small = Message(code="too_small_for_sharpness", values={"width": width, "height": height, "least": _LEAST_SIDE})
         return [ObservationResult([small])]
-    widths = {place: edge_width(part) for place, part in zip(PLACES, _middle_parts(picture.pixels), strict=True)}
-    known = {place: width for place, width in widths.items() if width is not None}
-    sentences, numbers = _describe_widths(known) if known else ([Message(code="no_edges")], [])
+    levels = np.asarray(picture.pixels @ _LUMA, np.float32)
+    sentences, numbers = _describe_parts(measure_parts(levels), find_repeated_fineness(levels))
     noise = noise_sigma(picture.pixels[..., :1] if picture.is_grey else picture.pixels)
-    sentences += [_describe_noise(noise)]
-    if noise is not None:
-        numbers += [MeasuredNumber(noise, ".1f", _VISIBLE, code="measure_noise")]
+    sentences += [_describe_noise(noise.sigma, noise.blocks)]
+    if noise.sigma is not None:
+        numbers += [MeasuredNumber(noise.sigma, ".1f", _VISIBLE, code="measure_noise")]
     return [ObservationResult(sentences, numbers)]
 
 
-def _middle_parts(pixels: NDArray[np.uint8]) -> list[NDArray[np.float32]]:
-    """Return the brightness of the middle of each ninth, in [0, 255]."""
-    parts = []
-    for part in split_into_grid(pixels):
-        top, left = (max(0, (side - _PART_SIDE) // 2) for side in part.shape[:2])
-        parts.append(np.asarray(part[top : top + _PART_SIDE, left : left + _PART_SIDE] @ _LUMA, np.float32))
-    return parts
-
-
-def _describe_widths(widths: dict[str, float]) -> tuple[list[Message], list[MeasuredNumber]]:
-    sharpest, softest = min(widths, key=lambda place: widths[place]), max(widths, key=lambda place: widths[place])
-    width, other = widths[sharpest], widths[softest]
-    numbers = [MeasuredNumber(width, ".1f", _SHARP, code="measure_edge_width")]
-    crisp = sum(width < _CRISP for width in widths.values())
-    if crisp:
-        sentences = [Message(code="edges_crisp", values={"count": crisp, "parts": len(widths), "bound": _CRISP})]
-    elif width <= _SHARP:
-        sentences = [Message(code="edges_sharp", values={"place": sharpest, "width": width, "bound": _SHARP})]
-    elif width <= _SOFT:
-        sentences = [Message(code="edges_slightly_soft", values={"place": sharpest, "width": width, "bound": _SHARP})]
-    else:
-        sentences = [Message(code="edges_soft", values={"place": sharpest, "width": width, "bound": _SOFT})]
-    if other >= _DEPTH_RATIO * max(width, _CRISP) and other - width >= _DEPTH_DIFFERENCE:
-        numbers.append(MeasuredNumber(other, ".1f", code="measure_softest_width"))
+def _describe_parts(
+    parts: Sequence[PartDetail], repeated: RepeatedFineness | None
+) -> tuple[list[Message], list[MeasuredNumber]]:
+    least = _LIVELY_SHARE * max(part.contrast for part in parts)
+    known = {place: part.sigma for place, part in enumerate(parts) if part.sigma is not None and part.contrast >= least}
+    if not known:
+        return [_explain_untold(max(parts, key=lambda part: part.contrast))], []
+    sharpest, softest = min(known, key=known.__getitem__), max(known, key=known.__getitem__)
+    width, other = round(known[sharpest], 1), round(known[softest], 1)
+    if not _TRACE[0] <= known[sharpest] <= _TRACE[1]:
+        repeated = None
+    sentences = [_describe_width(width, is_interpolated=repeated is not None)]
+    numbers = [MeasuredNumber(width, ".1f", _choose_bound(width), code="measure_blur")]
+    if repeated is not None:
         sentences.append(
             Message(
-                code="sharpness_differs",
-                values={"place": softest, "width": other, "sharpest": sharpest, "other": width},
+                code="fineness_repeats",
+                values={"period": repeated.period, "strength": repeated.strength, "bound": LEAST_STRENGTH},
+            )
+        )
+        numbers.append(MeasuredNumber(repeated.strength, ".0f", LEAST_STRENGTH, code="measure_repeated"))
+    if other >= _DEPTH_RATIO * max(width, _CRISP) and other - width >= _DEPTH_DIFFERENCE:
+        numbers.append(MeasuredNumber(other, ".1f", code="measure_softest_blur"))
+        sentences.append(
+            Message(
+                code="blur_differs",
+                values={"place": PLACES[softest], "width": other, "sharpest": PLACES[sharpest], "other": width},
             )
         )
     return sentences, numbers
 
 
-def _describe_noise(noise: float | None) -> Message:
+def _explain_untold(part: PartDetail) -> Message:
+    """Return why nothing can be told of the part with most to be seen."""
+    if part.contrast < LEAST_CONTRAST:
+        return Message(code="detail_too_faint", values={"contrast": part.contrast, "bound": LEAST_CONTRAST})
+    return Message(code="detail_like_grain", values={"contrast": part.contrast, "grain": part.grain})
+
+
+def _describe_width(width: float, *, is_interpolated: bool) -> Message:
+    if width < _CRISP and not is_interpolated:
+        return Message(code="detail_crisp", values={"width": width, "bound": _CRISP})
+    if width < _SOFTER:
+        return Message(code="detail_nearly_crisp", values={"width": width, "bound": _CRISP})
+    if width <= _SOFT:
+        return Message(code="detail_slightly_soft", values={"width": width, "bound": _SOFTER, "soft": _SOFT})
+    return Message(code="detail_soft", values={"width": width, "bound": _SOFT})
+
+
+def _choose_bound(width: float) -> float:
+    """Return the bound that a width is told by."""
+    return next((bound for bound in (_CRISP, _SOFTER) if width < bound), _SOFT)
+
+
+def _describe_noise(noise: float | None, blocks: int) -> Message:
     if noise is None:
-        return Message(code="noise_unknown")
+        return Message(code="noise_untold", values={"count": blocks, "least": FEWEST_BLOCKS})
     noise = round(noise, 1)  # as it is shown: 3.96 is no 4.0 "below 4"
     if noise < _CLEAN:
         return Message(code="noise_none", values={"sigma": noise, "bound": _CLEAN})
