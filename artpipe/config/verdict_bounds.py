@@ -69,7 +69,7 @@ class VerdictBounds(BaseModel):
     under_trained_style: _Share = 0.5  # of the distance that the photographs have to their styles
     good_style: _Share = 0.3
     lost_content: float = Field(default=0.85, gt=0)  # distance to the photograph; about 1 is something unrelated
-    good_content: float = Field(default=0.65, gt=0)
+    good_content: float = Field(default=0.7, gt=0)
     copied_in_place: _Share = 0.9  # of a picture composed of pieces, where it lies in a work; more is a copy
     good_in_place: _Share = 0.6
     seen_joints: float = Field(default=1.5, gt=1)  # contrast across joints, against the same places in the works
