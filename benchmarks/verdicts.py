@@ -70,6 +70,22 @@ def crop(works: Tensor, share: float, generator: torch.Generator) -> Tensor:
     return F.interpolate(torch.stack(parts), (height, width), mode="bilinear", align_corners=False)
 
 
+def move(works: Tensor, generator: torch.Generator) -> Tensor:
+    """Return each work moved by up to an eighth of its side; what enters repeats its border."""
+    reach = works.shape[2] // 8
+    places = torch.randint(0, 2 * reach + 1, (len(works), 2), generator=generator).tolist()
+    padded = F.pad(works, [reach] * 4, mode="replicate")
+    height, width = works.shape[2:]
+    parts = [work[:, top : top + height, left : left + width] for work, (top, left) in zip(padded, places, strict=True)]
+    return torch.stack(parts)
+
+
+def turn(works: Tensor, generator: torch.Generator) -> Tensor:
+    """Return each work turned by one, two or three right angles."""
+    turns = torch.randint(1, 4, (len(works),), generator=generator).tolist()
+    return torch.stack([work.rot90(number, (1, 2)) for work, number in zip(works, turns, strict=True)])
+
+
 def blur(works: Tensor, pixels: int) -> Tensor:
     """Return means over squares of an odd side."""
     return F.avg_pool2d(F.pad(works, [pixels // 2] * 4, mode="replicate"), pixels, 1)
@@ -138,7 +154,11 @@ FAILURES: dict[str, tuple[Painter, tuple[str, ...]]] = {
 }
 
 
-COPIES = {name: failure for name, failure in FAILURES.items() if "varied_copies" in failure[1]}
+COPIES: dict[str, tuple[Painter, tuple[str, ...]]] = {
+    **{name: failure for name, failure in FAILURES.items() if "varied_copies" in failure[1]},
+    "copies moved": (lambda pool, learned, g: move(learned[: len(pool)], g), ("varied_copies",)),
+    "copies turned": (lambda pool, learned, g: turn(learned[: len(pool)], g), ("varied_copies",)),
+}
 Columns = dict[str, Tensor]
 
 

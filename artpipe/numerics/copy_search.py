@@ -1,4 +1,4 @@
-"""Find pictures that are copies of works but for colours, a mirror or a crop."""
+"""Find pictures that are copies of works but for colours, a mirror, a crop, a shift or a turn."""
 
 import torch
 from torch import Tensor
@@ -10,6 +10,7 @@ from artpipe.numerics.pixels import to_float
 _POWER = 0.7  # of the strength of edges (docs/log.md)
 _CROPS = (0.9, 0.8)  # of the side
 _PLACES = (0.0, 0.5, 1.0)  # of a crop, of the way from one border to the other
+_SHIFT = 0.1  # of the side: what lies between shifts is as near as what lies between crops
 _BATCH = 512
 _WORKS = 64  # at once
 
@@ -20,7 +21,7 @@ def copy_maps(images: Tensor) -> Tensor:
 
 
 def list_variants(images: Tensor) -> list[Tensor]:
-    """Return edges ``(N, 256)`` of works ``(N, C, H, W)``, cropped and mirrored.
+    """Return edges ``(N, 256)`` of works ``(N, C, H, W)``, cropped, shifted, mirrored, turned.
 
     Works are uint8; a few are floats at a time.
     """
@@ -33,7 +34,18 @@ def _list_variants(images: Tensor) -> list[Tensor]:
         images,
         *(_crop(images, share, down, across) for share in _CROPS for down in _PLACES for across in _PLACES),
     ]
-    return [copy_maps(variant) for variant in (*cropped, *(pictures.flip(3) for pictures in cropped))]
+    shifted = [_shift(images, down, across) for down in (-1, 0, 1) for across in (-1, 0, 1) if down or across]
+    turned = [images.rot90(turns, (2, 3)) for turns in (1, 2, 3)] if images.shape[2] == images.shape[3] else []
+    plain = [*cropped, *shifted]
+    return [copy_maps(variant) for variant in (*plain, *(pictures.flip(3) for pictures in plain), *turned)]
+
+
+def _shift(images: Tensor, down: int, across: int) -> Tensor:
+    """Return pictures moved by a share of their sides; what enters repeats their border."""
+    rows, columns = (max(1, round(_SHIFT * size)) for size in images.shape[2:])
+    padded = F.pad(images, (columns, columns, rows, rows), mode="replicate")
+    top, left = rows * (1 - down), columns * (1 - across)
+    return padded[:, :, top : top + images.shape[2], left : left + images.shape[3]]
 
 
 def _crop(images: Tensor, share: float, down: float, across: float) -> Tensor:
