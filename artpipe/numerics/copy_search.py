@@ -1,4 +1,4 @@
-"""Find pictures that are copies of works but for colours, a mirror, a crop, a shift or a turn."""
+"""Find copies of works but for colours, a mirror, a crop, a shift or a turn."""
 
 import torch
 from torch import Tensor
