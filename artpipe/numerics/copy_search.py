@@ -21,9 +21,9 @@ def copy_maps(images: Tensor) -> Tensor:
 
 
 def list_variants(images: Tensor) -> list[Tensor]:
-    """Return edges ``(N, 256)`` of works ``(N, C, H, W)``, cropped, shifted, mirrored, turned.
+    """Return edges ``(N, 256)`` of works ``(N, C, H, W)`` and of their variants.
 
-    Works are uint8; a few are floats at a time.
+    They are cropped, shifted, mirrored and turned. Works are uint8; a few are floats at a time.
     """
     parts = [_list_variants(to_float(part)) for part in torch.split(images, _WORKS)]
     return [torch.cat(variant) for variant in zip(*parts, strict=True)]
@@ -41,7 +41,7 @@ def _list_variants(images: Tensor) -> list[Tensor]:
 
 
 def _shift(images: Tensor, down: int, across: int) -> Tensor:
-    """Return pictures moved by a share of their sides; what enters repeats their border."""
+    """Move pictures by a share of their sides; what enters repeats the border."""
     rows, columns = (max(1, round(_SHIFT * size)) for size in images.shape[2:])
     padded = F.pad(images, (columns, columns, rows, rows), mode="replicate")
     top, left = rows * (1 - down), columns * (1 - across)
