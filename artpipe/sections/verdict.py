@@ -19,7 +19,8 @@ _HTML = """
 <p class="sentence">{{ m.isolated(verdict | sentence) }}</p>
 <p class="quiet">
 {% set number, bound = m.mono(verdict.value | number), m.mono(verdict.bound | number) %}
-{% if verdict | wanted_side == "least" %}{{ _("Decided by %(score)s: %(value)s; at least %(bound)s is asked for.", score=verdict.score | plain, value=number, bound=bound) }}
+{% if verdict.good is not none and verdict.good != verdict.bound and verdict | wanted_side %}{{ _("Decided by %(score)s: %(value)s; pass mark %(bound)s, good from %(good)s on.", score=verdict.score | plain, value=number, bound=bound, good=m.mono(verdict.good | number)) }}
+{% elif verdict | wanted_side == "least" %}{{ _("Decided by %(score)s: %(value)s; at least %(bound)s is asked for.", score=verdict.score | plain, value=number, bound=bound) }}
 {% elif verdict | wanted_side == "most" %}{{ _("Decided by %(score)s: %(value)s; at most %(bound)s is allowed.", score=verdict.score | plain, value=number, bound=bound) }}
 {% else %}{{ _("Decided by %(score)s: %(value)s.", score=verdict.score | plain, value=number) }}
 {% endif %}

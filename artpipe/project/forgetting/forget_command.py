@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from artpipe.config.params import load_params
 from artpipe.errors import UserError
+from artpipe.project.forgetting.emptied_classes import describe_emptied_classes
 from artpipe.project.forgetting.forget_plan import ForgetPlan, load_plan, make_plan
 from artpipe.project.forgetting.forget_report import ForgottenWorks, HeldWorks, list_tombstones
 from artpipe.project.forgetting.forget_works import carry_out, undo_forgetting
@@ -47,7 +48,8 @@ def forget(
         return HeldWorks(params, holdings, find_traces(params, holdings), near=near)
     plan = make_plan(params, holdings, near=near)
     removed = describe_removed(hash_originals(holdings))  # before they are gone
-    notes = [*carry_out(plan), *filter(None, [describe_unread(holdings.unread), removed])]
+    emptied = describe_emptied_classes(params, holdings)
+    notes = [*carry_out(plan), *filter(None, [describe_unread(holdings.unread), removed]), *emptied]
     return ForgottenWorks([*done, (plan, notes)])
 
 

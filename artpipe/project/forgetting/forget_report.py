@@ -7,6 +7,7 @@ from artpipe.artifacts import paths
 from artpipe.artifacts.tombstones import TOMBSTONES, Tombstone, load_tombstones
 from artpipe.artifacts.works import Works
 from artpipe.config.params import MINIMUM_WORKS, Params, load_params
+from artpipe.project.forgetting.emptied_classes import describe_emptied_classes
 from artpipe.project.forgetting.forget_plan import ForgetPlan
 from artpipe.project.forgetting.held_works import HeldWork, Holdings, describe_unread, hash_originals
 from artpipe.project.forgetting.make_tombstones import find_hashed_parts
@@ -110,6 +111,7 @@ def _describe_plan(params: Params, holdings: Holdings, *, near: bool = False) ->
         *_describe_near_duplicates(holdings),
         _describe_tombstone(params, holdings, near=near),
         "removed: all that was made of these datasets by these models, from data/, DVC's cache, MLflow, Prefect's pages and the gallery",
+        *describe_emptied_classes(params, holdings),
         _KEPT,
         "`--yes` does it; `artpipe run` then makes them again without it",
     ])  # fmt: skip

@@ -144,7 +144,9 @@ def _find_by_query(params: Params, query: str, *, exact: bool) -> list[HeldWork]
         return _find_by_file(params, file, exact=exact)
     if _HASH.fullmatch(query) and (matching := _find_by_hash(params, query)):
         return matching
-    matching = [held for held in iterate_works(params) if query in {held.provenance.name, held.provenance.title}]
+    works = list(iterate_works(params))
+    matching = [held for held in works if query in {held.provenance.name, held.provenance.title}]
+    matching = matching or [held for held in works if query == Path(held.provenance.name).name]
     if not matching:
         raise UserError(_explain_unknown(params, query))
     return _require_single(query, matching)

@@ -27,6 +27,7 @@ from artpipe.ingest import ingest_dataset
 from artpipe.preprocess import preprocess_dataset
 from artpipe.project.forgetting import forget_works, source_removal, work_traces
 from artpipe.project.forgetting.forget_plan import PLAN_FILE, require_nothing_pending
+from artpipe.project.forgetting.held_works import iterate_works
 from artpipe.storage.dvc_cache import write_object
 from artpipe.storage.dvc_command import hash_folder, make_listing
 from artpipe.system.hashing import md5_file, sha256_bytes, sha256_file
@@ -301,6 +302,27 @@ def test_a_model_of_a_few_chosen_works_has_not_learned_from_others(project, artp
         rows = np.frombuffer(bytes.fromhex(used), np.uint8).reshape(1, 32)
         save_file({"digests": rows}, paths.checkpoint("shapes-vae") / "best.safetensors")
         assert f"shapes-vae (vae on shapes): {how}" in artpipe("forget", NAME)[1]
+
+
+def test_a_class_that_is_left_empty_is_named(project, artpipe):
+    """A model names `square` and `circle`; when every circle is to go, its entry has to change."""
+    text = Path("params.yaml").read_text()
+    models = "models:\n  shapes-patches: {kind: patches, dataset: shapes, pretrained: data/shards/shapes, feature_extractor: shapes-patches, works: [square, circle]}\n"
+    Path("params.yaml").write_text(text.replace("models:\n", models))
+    works = [held for held in iterate_works(load_params()) if held.dataset == "shapes" and held.work.label == "circle"]
+    circles = sorted({held.work.sha256[:16] for held in works})
+    told = "names `circle`, of which no work is left"
+    _, out, _ = artpipe("forget", *circles[:-1])
+    assert told not in out
+    _, out, error = artpipe("forget", *circles)
+    assert not error
+    assert f"params.yaml: `models.shapes-patches.works` {told}" in out
+    Path("params.yaml").write_text(text)
+
+
+def test_a_file_s_bare_name_does(project, artpipe):
+    """The folder may be left out where no other work has that name."""
+    assert artpipe("forget", Path(NAME).name) == artpipe("forget", NAME)
 
 
 def test_it_cannot_come_back(project, made, artpipe):
