@@ -19,6 +19,7 @@ _MARGIN_TOLERANCE, _MARGIN_BLEED = 16, 2  # levels of 255; lines cut besides
 _PLAIN_SHARE = 0.98  # of a line's pixels
 _LEAST_SIDE = 8  # pixels
 _FRAME_OPEN = 0.3  # share of the margin's colour that a framed picture may have along its border
+PLAIN = 0.995  # of the surface in one colour: a blank sheet
 _OPAQUE = 128  # of 255
 
 
@@ -72,6 +73,23 @@ class CritiquedPicture:
         """Return whether no pixel has a colour, but for a level of rounding."""
         small = self.small.astype(np.int16)
         return bool((small.max(2) - small.min(2)).max() <= 2)  # noqa: PLR2004 - levels of 255
+
+    @cached_property
+    def same_works(self) -> dict[str, object]:
+        """Hold by dataset which of its works the picture is, once that was asked."""
+        return {}
+
+    @cached_property
+    def plain_share(self) -> float:
+        """Return the share of `small` that has its commonest colour, or nearly."""
+        pixels = self.small.reshape(-1, 3).astype(np.int16)
+        far = np.abs(pixels - np.median(pixels, axis=0)).max(1) > _MARGIN_TOLERANCE
+        return float(1 - far.mean())
+
+    @property
+    def is_blank(self) -> bool:
+        """Return whether there is hardly anything on it that works could be like."""
+        return self.plain_share > PLAIN
 
     @cached_property
     def small(self) -> Bytes:

@@ -32,12 +32,18 @@ def observe(picture: CritiquedPicture, models: ProjectModels) -> Sequence[Observ
     Only autoencoders of datasets that know its like are asked.
     """
     from artpipe.critique.dataset_likeness import measure_likeness
+    from artpipe.critique.same_work import find_same_work
+
+    if picture.is_blank:
+        return []
 
     classifiers = {model.shards.spec.dataset: model for model in models.restore("features")}
     results = []
     for model in models.restore("reconstruct"):
-        likeness = measure_likeness(picture, model.shards, classifiers.get(model.shards.spec.dataset))
-        if not likeness.strange and (result := _reconstruct(picture, model)):
+        dataset = model.shards.spec.dataset
+        likeness = measure_likeness(picture, model.shards, classifiers.get(dataset))
+        is_known = not likeness.strange or find_same_work(picture, models, dataset) is not None
+        if is_known and (result := _reconstruct(picture, model)):
             results.append(result)
     return results
 

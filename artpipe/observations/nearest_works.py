@@ -5,14 +5,16 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from artpipe.artifacts.shards import ShardSet
 from artpipe.contracts.observation import EXACT_SIDE, CritiqueFigure, MeasuredNumber, Observation, ObservationResult
-from artpipe.critique.critiqued_picture import CritiquedPicture
+from artpipe.critique.critiqued_picture import PLAIN, CritiquedPicture
 from artpipe.critique.project_models import ProjectModels, TrainedModel
 from artpipe.critique.work_credits import make_credits
 from artpipe.language.message import Message
 
 if TYPE_CHECKING:
     from artpipe.critique.dataset_reference import DatasetReference
+    from artpipe.critique.same_work import SameWork
 
+BITS = 64  # of a perceptual hash
 _WORKS = 4  # shown of a dataset
 _MOST_DATASETS = 2
 _MOST_TILES = 16  # of one work that may be nearer than any other work
@@ -33,7 +35,14 @@ class _Neighbours(NamedTuple):
 
 
 def observe(picture: CritiquedPicture, models: ProjectModels) -> Sequence[ObservationResult]:
-    """Show the nearest works of the datasets that are least far, with their licences."""
+    """Show the work that it is, or else the nearest works of the least far datasets."""
+    from artpipe.critique.same_work import find_same_work
+
+    if picture.is_blank:
+        return _describe_blank(picture) if models.picture_datasets else []
+    same = [found for name in models.picture_datasets if (found := find_same_work(picture, models, name))]
+    if same:
+        return [_describe_same(models, found) for found in same]
     classifiers = {model.shards.spec.dataset: model for model in models.restore("features")}
     neighbours = []
     for dataset in models.picture_datasets:
@@ -45,6 +54,36 @@ def observe(picture: CritiquedPicture, models: ProjectModels) -> Sequence[Observ
     )
     chosen = [near for near in nearest if near.strange is None][:_MOST_DATASETS] or nearest[:1]
     return [_describe(picture, models, near) for near in chosen]
+
+
+def _describe_blank(picture: CritiquedPicture) -> list[ObservationResult]:
+    plain = Message(code="too_plain_to_compare", values={"share": picture.plain_share, "bound": PLAIN})
+    return [ObservationResult([plain], [MeasuredNumber(picture.plain_share, ".1%", PLAIN, code="measure_plain")])]
+
+
+def _describe_same(models: ProjectModels, found: "SameWork") -> ObservationResult:
+    """Name the work that the picture is, with how near their looks are."""
+    from artpipe.critique.model_input import to_pixels
+
+    credits_of_work = make_credits(
+        models, found.dataset, models.read_provenance(found.dataset, [found.sha256]).get(found.sha256)
+    )
+    sentence = Message(
+        code="is_same_work",
+        values={
+            "work": credits_of_work[0], "dataset": models.dataset_title(found.dataset), "bits": found.bits,
+            "of": BITS, "difference": found.difference, "bound": found.bound,
+        },
+    )  # fmt: skip
+    numbers = [
+        MeasuredNumber(found.bits, ".0f", code="measure_hash", values={"of": BITS}),
+        MeasuredNumber(found.difference, ".1%", found.bound, code="measure_difference"),
+    ]
+    pixels = to_pixels(found.image)
+    figure = CritiqueFigure(
+        pixels, Message(code="figure_same_work"), credits_of_work, exact=max(pixels.shape) < EXACT_SIDE
+    )
+    return ObservationResult([sentence], numbers, [figure])
 
 
 def _find_neighbours(

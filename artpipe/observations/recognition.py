@@ -24,13 +24,16 @@ _LOOKED_SHARE = 0.25  # of the heat in one ninth of the picture; evenly spread i
 
 def observe(picture: CritiquedPicture, models: ProjectModels) -> Sequence[ObservationResult]:
     """Ask each classifier of the project, and show where it looked."""
+    if picture.is_blank:
+        return []
     classifiers = [model for model in models.restore("logits") if model.learner.spec.classes]
-    return [_ask_classifier(picture, model) for model in classifiers]
+    return [_ask_classifier(picture, models, model) for model in classifiers]
 
 
-def _ask_classifier(picture: CritiquedPicture, model: TrainedModel) -> ObservationResult:
+def _ask_classifier(picture: CritiquedPicture, models: ProjectModels, model: TrainedModel) -> ObservationResult:
     from artpipe.critique.dataset_reference import load_reference
     from artpipe.critique.model_input import prepare_picture_for
+    from artpipe.critique.same_work import find_same_work
 
     reference = load_reference(model.shards, model.learner, model.checkpoint)
     if (unable := _find_no_skill(reference, model)) is not None:
@@ -39,16 +42,30 @@ def _ask_classifier(picture: CritiquedPicture, model: TrainedModel) -> Observati
     measured = _measure_distances(images, model, reference)
     numbers = [_number_distance(space, distance, reference) for space, distance in measured.items()]
     strange = [space for space, distance in measured.items() if reference.is_strange(space, distance)]
-    if not strange:
+    if not strange or find_same_work(picture, models, model.shards.spec.dataset):
         return _name_class(model, reference, images, numbers)
-    sentences = [_describe_strange(model, reference, strange[0], measured[strange[0]])]
     if model.shards.spec.channels == 1:  # ink on paper, where the dataset has light on dark
         negative = _measure_distances(-images, model, reference)
         if not any(reference.is_strange(space, distance) for space, distance in negative.items()):
             known = _name_class(model, reference, -images, [])
-            turned = Message(code="known_as_negative", values={"distance": negative["features"]})
-            return ObservationResult([*sentences, turned, *known.sentences], [*numbers, *known.numbers], known.figures)
-    return ObservationResult(sentences, numbers)
+            turned = _describe_negative(model, reference, strange[0], measured[strange[0]], negative[strange[0]])
+            return ObservationResult([turned, *known.sentences], [*numbers, *known.numbers], known.figures)
+    return ObservationResult([_describe_strange(model, reference, strange[0], measured[strange[0]])], numbers)
+
+
+def _describe_negative(
+    model: TrainedModel, reference: "DatasetReference", space: str, distance: float, exchanged: float
+) -> Message:
+    """Say that a picture is known with light and dark exchanged, and not as it is."""
+    from artpipe.critique.dataset_reference import SPACE_NAMES
+
+    return Message(
+        code="known_as_negative",
+        values={
+            "model": model.title, "space": SPACE_NAMES[space], "distance": distance, "exchanged": exchanged,
+            "bound": reference.bound(space) or 0.0,
+        },
+    )  # fmt: skip
 
 
 def _measure_distances(images: "Tensor", model: TrainedModel, reference: "DatasetReference") -> dict[str, float]:

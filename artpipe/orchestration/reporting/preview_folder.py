@@ -6,7 +6,7 @@ from pathlib import Path
 
 from artpipe.artifacts import paths
 from artpipe.orchestration.services.addresses import read_addresses
-from artpipe.system.atomic_files import write_json
+from artpipe.system.atomic_files import remove_stale_temporaries, write_json
 from artpipe.system.processes import find_process
 
 FOLDER = paths.STATE / "preview"
@@ -16,6 +16,7 @@ _OWNER = paths.STATE / "preview.json"  # the process that fills it now
 def claim(root: Path) -> None:
     """Record that this process fills the folder, so that it is served."""
     own = find_process(os.getpid())
+    remove_stale_temporaries(root / paths.STATE)  # of runs that were killed while they wrote this
     write_json(root / _OWNER, {"pid": os.getpid(), "started": own.started if own else 0})
 
 

@@ -1,4 +1,4 @@
-"""Find classes that params.yaml names and that have no work without the forgotten ones."""
+"""Find classes that params.yaml names and that forgetting leaves empty."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
