@@ -23,7 +23,7 @@ _WARM = (np.deg2rad(-35.0), np.deg2rad(115.0))  # hues in OKLab from crimson ove
 def observe(picture: CritiquedPicture, models: object) -> Sequence[ObservationResult]:
     """Name the colours of the opaque pixels, and say how strong and how warm they are."""
     del models
-    pixels = picture.small[picture.opaque]
+    pixels = picture.sampled[picture.opaque]
     oklab = to_oklab(pixels)
     swatches = _count_names(pixels, oklab)
     chroma = np.hypot(oklab[:, 1], oklab[:, 2])

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from artpipe.contracts.observation import EXACT_SIDE, CritiqueFigure, MeasuredNumber, Observation, ObservationResult
 from artpipe.critique.critiqued_picture import CritiquedPicture
 from artpipe.language.message import Message
-from artpipe.numerics.colour_space import Floats
+from artpipe.numerics.colour_space import Floats, to_lightness
 
 _DARK, _LIGHT = 35.0, 70.0  # CIE lightness, of 100
 _KEY_SHARE = 0.6  # of the surface, for a dark or a light key
@@ -21,7 +21,7 @@ def observe(picture: CritiquedPicture, models: object) -> Sequence[ObservationRe
     """Measure the shares of three values, the contrast and which half is lighter."""
     del models
     lightness, opaque = picture.lightness, picture.opaque
-    seen = lightness[opaque]
+    seen = to_lightness(picture.sampled)[opaque]
     dark, middle, light = round_shares(float((seen < _DARK).mean()), float((seen > _LIGHT).mean()))
     low, high = (float(level) for level in np.percentile(seen, (2, 98)))
     halves = _compare_halves(lightness, opaque)

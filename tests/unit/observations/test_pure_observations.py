@@ -238,3 +238,15 @@ def test_a_small_picture_is_too_small_to_measure():
     assert codes(observe("sharpness_and_noise", grey(RNG.normal(128, 9, (64, 200))))) == {
         "too_small_for_sharpness": {"width": 200, "height": 64, "least": 96}
     }
+
+
+def test_thin_ink_is_dark():
+    """Lines of two pixels on a large sheet cover a tenth of it: a tenth is dark and black, and nothing is grey."""
+    sheet = np.full((1200, 1600, 3), 255, np.uint8)
+    sheet[::20], sheet[1::20] = 0, 0
+    picture = CritiquedPicture("x.png", "0" * 64, Image.fromarray(sheet))
+    (result,) = plugins.load_plugin("observations", "value_structure").observe(picture, None)
+    dark, middle, light = (number.value for number in result.numbers[:3])
+    assert dark == pytest.approx(0.1, abs=0.04)
+    assert light == pytest.approx(0.9, abs=0.06)
+    assert middle < 0.06
